@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class SLAConfig(AppConfig):
+    name = "spine.sla"
+    label = "sla"
