@@ -1,0 +1,88 @@
+"""The writers of incidents: pages, API, tasks, imports and mail all call these."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.core.files.uploadedfile import UploadedFile
+
+from incidents.models import Incident
+from spine.people.models import User
+from spine.threads.models import Comment
+from spine.tickets import actions as tickets
+
+KIND = "incident"
+
+
+def open_incident(
+    *,
+    actor: User,
+    values: Mapping[str, Any],
+    files: Sequence[UploadedFile] = (),
+    source: str = "web",
+) -> Incident:
+    """values: title (needed), description, impact, urgency, caller, service, category,
+    subcategory, assignment_group, assignee, channel, custom."""
+    return tickets.create(Incident, KIND, actor=actor, values=values, files=files, source=source)
+
+
+def update_incident(
+    incident: Incident,
+    *,
+    actor: User,
+    values: Mapping[str, Any],
+    expected_version: int | None = None,
+    source: str = "web",
+) -> Incident:
+    return tickets.update(
+        incident, actor=actor, values=values, expected_version=expected_version, source=source
+    )
+
+
+def move_incident(
+    incident: Incident,
+    move: str,
+    *,
+    actor: User,
+    values: Mapping[str, Any] | None = None,
+    expected_version: int | None = None,
+    source: str = "web",
+) -> Incident:
+    return tickets.perform(
+        incident,
+        move,
+        actor=actor,
+        values=values,
+        expected_version=expected_version,
+        source=source,
+    )
+
+
+def comment_on(
+    incident: Incident,
+    *,
+    actor: User,
+    body: str,
+    visibility: str = Comment.Visibility.PUBLIC,
+    files: Sequence[UploadedFile] = (),
+    channel: str = "web",
+    source: str = "web",
+) -> Comment:
+    return tickets.comment(
+        incident,
+        actor=actor,
+        body=body,
+        visibility=visibility,
+        files=files,
+        channel=channel,
+        source=source,
+    )
+
+
+def take(incident: Incident, *, actor: User, source: str = "web") -> Incident:
+    """Assigns it to oneself and starts the work where it has not begun."""
+    updated = tickets.update(incident, actor=actor, values={"assignee": actor}, source=source)
+    if updated.state == "new":
+        return tickets.perform(updated, "start", actor=actor, source=source)
+    return updated
