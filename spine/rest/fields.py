@@ -1,0 +1,254 @@
+"""Fields that take exactly the JSON type they name, and references between records.
+
+A field reads from `columns` (paths that a `.values()` query selects) through `build`, so that a
+list is rendered from plain rows, without a model instance or a field call per value.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from django.db.models import Model, Q, QuerySet
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+WRONG_TYPE = "wrong_type"
+TEXT_MAX = 100_000
+INTEGER_MIN, INTEGER_MAX = -(2**31), 2**31 - 1
+
+
+class TextField(serializers.CharField):
+    """A JSON string; a number is not silently turned into one."""
+
+    default_error_messages = {WRONG_TYPE: _("Give a text.")}
+
+    def __init__(self, **options: Any) -> None:
+        options.setdefault("max_length", TEXT_MAX)
+        super().__init__(**options)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail(WRONG_TYPE)
+        text: str = super().to_internal_value(data)
+        return text
+
+
+class IntegerField(serializers.IntegerField):
+    """A JSON integer of 32 bits unless other bounds are given; no text, no true."""
+
+    default_error_messages = {WRONG_TYPE: _("Give a whole number.")}
+
+    def __init__(self, **options: Any) -> None:
+        options.setdefault("min_value", INTEGER_MIN)
+        options.setdefault("max_value", INTEGER_MAX)
+        super().__init__(**options)
+
+    def to_internal_value(self, data: Any) -> int:
+        # 2.0 is the same number as 2 to JSON, and an integer to JSON Schema.
+        if isinstance(data, float) and data.is_integer():
+            data = int(data)
+        if isinstance(data, bool) or not isinstance(data, int):
+            self.fail(WRONG_TYPE)
+        return int(data)
+
+
+class BooleanField(serializers.BooleanField):
+    """true or false."""
+
+    default_error_messages = {WRONG_TYPE: _("Give true or false.")}
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail(WRONG_TYPE)
+        return bool(data)
+
+
+class MomentField(serializers.DateTimeField):
+    """An ISO 8601 time with its offset; UTC with `Z` when read."""
+
+    default_error_messages = {
+        WRONG_TYPE: _("Give a time such as 2026-01-31T09:00:00Z."),
+        "no_zone": _("Give the time with its offset, such as 2026-01-31T09:00:00Z."),
+    }
+
+    def to_internal_value(self, value: Any) -> datetime:
+        if not isinstance(value, str):
+            self.fail(WRONG_TYPE)
+        try:
+            moment = datetime.fromisoformat(value.strip().upper())
+        except ValueError:
+            self.fail(WRONG_TYPE)
+        if moment.tzinfo is None:
+            self.fail("no_zone")
+        if not 1 < moment.year < 9999:
+            self.fail(WRONG_TYPE)
+        return moment
+
+
+class DateField(serializers.DateField):
+    """An ISO 8601 date."""
+
+    default_error_messages = {WRONG_TYPE: _("Give a date such as 2026-01-31.")}
+
+    def to_internal_value(self, value: Any) -> date:
+        if not isinstance(value, str):
+            self.fail(WRONG_TYPE)
+        found: date = super().to_internal_value(value)
+        return found
+
+
+class ChoiceField(serializers.ChoiceField):
+    """One of the values, of their own JSON type; the refusal names them."""
+
+    default_error_messages = {
+        "invalid_choice": _("“{input}” is none of: {choices}."),
+    }
+
+    def to_internal_value(self, data: Any) -> Any:
+        for value in self.choices:
+            if type(data) is type(value) and data == value:
+                return value
+        if data == "" and self.allow_blank:
+            return ""
+        self.fail(
+            "invalid_choice",
+            input=str(data)[:100],
+            choices=", ".join(str(value) for value in self.choices),
+        )
+
+
+class ObjectField(serializers.DictField):
+    """A JSON object with free members (custom fields); their meaning is checked by the action."""
+
+    default_error_messages = {WRONG_TYPE: _("Give an object.")}
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if not isinstance(data, dict):
+            self.fail(WRONG_TYPE)
+        return dict(data)
+
+
+class ListField(serializers.ListField):
+    """A JSON array of the child's kind."""
+
+    default_error_messages = {WRONG_TYPE: _("Give a list.")}
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        if not isinstance(data, list):
+            self.fail(WRONG_TYPE)
+        found: list[Any] = super().to_internal_value(data)
+        return found
+
+
+class ComputedField(serializers.Field):
+    """Read only: `build` of the named columns' values, in their order.
+
+    schema: the JSON Schema of the result.
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[str],
+        build: Callable[..., Any],
+        schema: Mapping[str, Any],
+        **options: Any,
+    ) -> None:
+        self.columns = tuple(columns)
+        self.build = build
+        self.schema = dict(schema)
+        super().__init__(read_only=True, **options)
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+class RefField(serializers.Field):
+    """Another record: reads as {"id", ...shown}, takes its id, a natural key or such an object.
+
+    model: the record's; scope: user -> the rows this user may name (others are "unknown");
+    keys: columns that name it in writing, in the order tried; shown: columns read beside the id;
+    key_column: what "id" is; expand: dotted path of the serializer that `?expand=` embeds.
+    """
+
+    default_error_messages = {
+        "unknown_reference": _("There is no “{value}” here, or it is not yours to see."),
+        WRONG_TYPE: _("Give an id, a name, or an object with an id."),
+    }
+
+    def __init__(
+        self,
+        model: type[Model],
+        scope: Callable[[Any], QuerySet[Any]],
+        *,
+        keys: Sequence[str] = ("name",),
+        shown: Sequence[str] = ("name",),
+        key_column: str = "uuid",
+        expand: str = "",
+        **options: Any,
+    ) -> None:
+        self.model = model
+        self.scope = scope
+        self.keys = tuple(keys)
+        self.shown = tuple(shown)
+        self.key_column = key_column
+        self.expand = expand
+        super().__init__(**options)
+
+    def to_representation(self, value: Any) -> dict[str, Any]:
+        return (
+            self.show(
+                getattr(value, self.key_column), *(getattr(value, name) for name in self.shown)
+            )
+            or {}
+        )
+
+    def show(self, key: Any, *values: Any) -> dict[str, Any] | None:
+        if key is None:
+            return None
+        return {"id": key, **dict(zip(self.shown, values, strict=True))}
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict):
+            if not isinstance(data.get("id"), str) or set(data) - {"id", *self.shown}:
+                self.fail(WRONG_TYPE)
+            data = data["id"]
+        if not isinstance(data, str):
+            self.fail(WRONG_TYPE)
+        # One request names the same person or team many times (bulk): each is looked up once.
+        kept = self.context.setdefault("references", {})
+        place = (self.model, data)
+        if place not in kept:
+            kept[place] = find(
+                self.scope(self.context["request"].user), data, self.keys, self.key_column
+            )
+        if kept[place] is None:
+            self.fail("unknown_reference", value=data[:100])
+        return kept[place]
+
+
+def find(
+    queryset: QuerySet[Any], text: str, keys: Sequence[str], key_column: str = "uuid"
+) -> Any | None:
+    """The one row with this id or natural key; None when there is none or more than one."""
+    if "\x00" in text or len(text) > 500:
+        return None
+    if key := as_uuid(text):
+        return queryset.filter(Q((key_column, key))).first()
+    for name in keys:
+        found = list(queryset.filter(Q((name, text)))[:2])
+        if len(found) == 1:
+            return found[0]
+    return None
+
+
+def as_uuid(text: str) -> uuid.UUID | None:
+    """A UUID in its usual spelling of 36 characters, else None."""
+    if len(text) != 36:
+        return None
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None

@@ -1,0 +1,187 @@
+"""Input that is refused rather than dropped, and records rendered from a compiled plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils.module_loading import import_string
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail, ValidationError
+
+from spine.kit.errors import DomainError, InvalidInput
+from spine.rest.fields import WRONG_TYPE, ComputedField, RefField
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """One declaration for input, output, the schema and `?fields=`.
+
+    Unknown members are refused (`unknown_field`); so are members that only a move or the platform
+    writes (`read_only`). On PATCH nothing is required.
+    """
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if not isinstance(data, dict):
+            detail = ErrorDetail(_("Give a JSON object."), WRONG_TYPE)
+            raise ValidationError({"non_field_errors": [detail]})
+        errors = self._refused(data)
+        try:
+            values: dict[str, Any] = super().to_internal_value(data)
+        except ValidationError as error:
+            if isinstance(error.detail, dict):
+                raise ValidationError({**error.detail, **errors}) from error
+            raise
+        if errors:
+            raise ValidationError(errors)
+        return values
+
+    def _refused(self, data: Mapping[str, Any]) -> dict[str, list[ErrorDetail]]:
+        errors = {}
+        for name in data:
+            known = self.fields.get(name)
+            if known is None:
+                shown = _("There is no field “%(name)s” here.") % {"name": name[:100]}
+                errors[name[:100]] = [ErrorDetail(shown, "unknown_field")]
+            elif known.read_only:
+                errors[name] = [ErrorDetail(self.read_only_reason(name), "read_only")]
+        return errors
+
+    def read_only_reason(self, name: str) -> str:
+        """Why this member cannot be written, and what does it instead."""
+        if name in ("state", "active"):
+            return _("The state changes by a move: POST to moves/.")
+        if name == "version":
+            return _("Send the version as If-Match, from the record's ETag.")
+        return _("This field is set by the platform and cannot be written.")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One member of a record: where its value comes from and how it is made."""
+
+    name: str
+    columns: tuple[str, ...]
+    build: Callable[..., Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expansion:
+    """A reference to embed: the rows in the reader's scope, rendered by their own plan."""
+
+    name: str
+    reference: RefField
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a serializer's records are read: one `.values()` query, then plain functions."""
+
+    members: tuple[Member, ...]
+    columns: tuple[str, ...]
+    expansions: tuple[Expansion, ...] = ()
+    _makers: tuple[tuple[str, Callable[[Mapping[str, Any]], Any]], ...] = field(default=())
+
+    def render(self, rows: Iterable[Mapping[str, Any]], user: Any) -> list[dict[str, Any]]:
+        """Rows of `.values(*columns)` as records."""
+        makers = self._makers
+        records = [{name: make(row) for name, make in makers} for row in rows]
+        for expansion in self.expansions:
+            _embed(records, expansion, user)
+        return records
+
+    def of_instance(self, instance: Any, user: Any) -> dict[str, Any]:
+        """One record from a model instance (what an action returned)."""
+        row = {path: _walk(instance, path) for path in self.columns}
+        return self.render([row], user)[0]
+
+    def of_queryset(self, queryset: QuerySet[Any], user: Any) -> list[dict[str, Any]]:
+        rows: Iterable[Mapping[str, Any]] = queryset.values(*self.columns)
+        return self.render(rows, user)
+
+
+def plan_for(
+    serializer: type[StrictSerializer], fields: str | None = None, expand: str | None = None
+) -> Plan:
+    """The plan of `?fields=a,b&expand=c`; DomainError names a field that is not there."""
+    return _plan(serializer, fields or "", expand or "")
+
+
+@lru_cache(maxsize=512)
+def _plan(serializer: type[StrictSerializer], fields: str, expand: str) -> Plan:
+    declared = {name: f for name, f in serializer().fields.items() if not f.write_only}
+    names = _names(fields, declared, "fields") or list(declared)
+    expandable = {name: f for name, f in declared.items() if isinstance(f, RefField) and f.expand}
+    expansions = tuple(
+        Expansion(name, expandable[name], plan_for(import_string(expandable[name].expand)))
+        for name in _names(expand, expandable, "expand")
+        if name in names
+    )
+    members = tuple(_member(name, declared[name]) for name in declared if name in names)
+    columns = tuple(dict.fromkeys(path for member in members for path in member.columns))
+    makers = tuple((member.name, _maker(member)) for member in members)
+    return Plan(members, columns, expansions, makers)
+
+
+def _names(listed: str, known: Mapping[str, Any], parameter: str) -> list[str]:
+    names = [name.strip() for name in listed[:4000].split(",") if name.strip()]
+    wrong = [
+        DomainError(
+            "unknown_field",
+            _("There is no “%(name)s” to choose here.") % {"name": name[:100]},
+            parameter,
+        )
+        for name in dict.fromkeys(names)
+        if name not in known
+    ]
+    if wrong:
+        raise InvalidInput(wrong)
+    return names
+
+
+def _member(name: str, declared: Any) -> Member:
+    if isinstance(declared, ComputedField):
+        return Member(name, declared.columns, declared.build)
+    source = (declared.source or name).replace(".", "__")
+    if isinstance(declared, RefField):
+        paths = (declared.key_column, *declared.shown)
+        return Member(name, tuple(f"{source}__{path}" for path in paths), declared.show)
+    return Member(name, (source,))
+
+
+def _maker(member: Member) -> Callable[[Mapping[str, Any]], Any]:
+    if member.build is None:
+        return itemgetter(member.columns[0])
+    build, columns = member.build, member.columns
+    if len(columns) == 1:
+        only = columns[0]
+        return lambda row: build(row[only])
+    pick = itemgetter(*columns)
+    return lambda row: build(*pick(row))
+
+
+def _walk(instance: Any, path: str) -> Any:
+    for part in path.split("__"):
+        if instance is None:
+            return None
+        instance = getattr(instance, part)
+    return instance
+
+
+def _embed(records: Sequence[dict[str, Any]], expansion: Expansion, user: Any) -> None:
+    """Replaces references by the records, where the reader may see them; else they stay short."""
+    wanted = {record[expansion.name]["id"] for record in records if record[expansion.name]}
+    if not wanted:
+        return
+    key = expansion.reference.key_column
+    visible = expansion.reference.scope(user).filter(**{f"{key}__in": wanted})
+    rows = list(visible.values(*dict.fromkeys((key, *expansion.plan.columns))))
+    found = dict(zip((row[key] for row in rows), expansion.plan.render(rows, user), strict=True))
+    for record in records:
+        if short := record[expansion.name]:
+            record[expansion.name] = found.get(short["id"], short)
