@@ -30,6 +30,12 @@ def die_with_parent(number: int = signal.SIGTERM) -> None:
 
 
 def alive(pid: int) -> bool:
+    """False for a zombie, too: some containers' first process reaps late or never."""
+    with contextlib.suppress(OSError, IndexError):
+        # The state follows the command's name, which is in brackets and may hold anything.
+        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+        if stat.rpartition(")")[2].split()[0] == "Z":
+            return False
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
