@@ -29,9 +29,7 @@ class Comment(models.Model):
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     thread = models.ForeignKey(Thread, on_delete=models.CASCADE, related_name="comments")
     visibility = models.CharField(max_length=10, choices=Visibility.choices)
-    author = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
-    )
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     body = models.TextField()
     # Written by the platform itself (an automatic reply): it stops no response clock.
     automatic = models.BooleanField(default=False)
