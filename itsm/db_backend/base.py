@@ -29,7 +29,7 @@ ON_ITS_WAY = (
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """The stock backend with one difference: a server that is not there is started, then retried."""
+    """The stock backend with one difference: a server that is not there is started."""
 
     client_class = DatabaseClient
 
@@ -37,7 +37,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
-                embedded.ensure_running(settings.DATA_DIR)
+                # Tests need no safety against a power cut.
+                embedded.ensure_running(
+                    settings.DATA_DIR, durable=False if settings.TESTING else None
+                )
             except embedded.EmbeddedError as error:
                 raise OperationalError(str(error)) from error
             try:

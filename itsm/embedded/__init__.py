@@ -8,8 +8,8 @@ docs/adr/0002-embedded-servers.md.
 Nothing here imports Django, and `paths()` touches no file, so settings may call it.
 """
 
-from .client import EmbeddedError, Status, ensure_running, release, status
-from .layout import EmbeddedPaths, paths, postgres_binaries
+from itsm.embedded.client import EmbeddedError, Status, ensure_running, release, status
+from itsm.embedded.layout import EmbeddedPaths, paths, postgres_binaries
 
 __all__ = [
     "EmbeddedError",

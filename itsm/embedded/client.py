@@ -13,14 +13,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .layout import EmbeddedError, EmbeddedPaths, paths, postgres_binaries, redis_binary
+from itsm.embedded.layout import (
+    EmbeddedError,
+    EmbeddedPaths,
+    paths,
+    postgres_binaries,
+    redis_binary,
+)
 
 __all__ = ["EmbeddedError", "Status", "ensure_running", "release", "status"]
 
-# Crash recovery of a large database takes minutes; a keeper that is alive and at work is waited for.
+# Crash recovery of a large database takes minutes; a keeper at work is waited for.
 PATIENCE_SECONDS = 300.0
 POLL_SECONDS = 0.02
-KEEPER_CODE = "import sys; sys.path.insert(0, sys.argv[1]); from embedded.keeper import main; main()"
+# A bare stand-in for the package `itsm`: its own __init__ would load Celery and Django.
+LIGHT_PACKAGE = (
+    "import sys, types; itsm = types.ModuleType('itsm'); itsm.__path__ = [sys.argv[1]]; "
+    "sys.modules['itsm'] = itsm; "
+)
+KEEPER_CODE = f"{LIGHT_PACKAGE}from itsm.embedded.keeper import main; main()"
 
 _held: dict[Path, int] = {}
 _guard = threading.Lock()
@@ -62,9 +73,7 @@ def ensure_running(data_dir: Path | str, *, durable: bool | None = None) -> None
                     raise EmbeddedError(last.message)
                 if attempts > 3:
                     log = where.log_dir / "keeper.log"
-                    raise EmbeddedError(
-                        f"The embedded servers do not start: see {log}."
-                    )
+                    raise EmbeddedError(f"The embedded servers do not start: see {log}.")
                 _forget_last_word(where)
                 _spawn_keeper(where, lock, durable=durable)
             finally:
@@ -72,9 +81,7 @@ def ensure_running(data_dir: Path | str, *, durable: bool | None = None) -> None
         if _ready(where):
             return
         if time.monotonic() > deadline:
-            raise EmbeddedError(
-                f"The embedded servers do not answer: see {where.log_dir}."
-            )
+            raise EmbeddedError(f"The embedded servers do not answer: see {where.log_dir}.")
         time.sleep(POLL_SECONDS)
 
 
@@ -163,11 +170,7 @@ def _kernel_locks(path: Path) -> list[str]:
     # /proc/locks exists on Linux alone; elsewhere the wait simply runs to its end.
     try:
         inode = f":{path.stat().st_ino} "
-        return [
-            line
-            for line in Path("/proc/locks").read_text().splitlines()
-            if inode in line
-        ]
+        return [line for line in Path("/proc/locks").read_text().splitlines() if inode in line]
     except OSError:
         return []
 
@@ -202,9 +205,7 @@ def _spawn_keeper(where: EmbeddedPaths, lock: int, *, durable: bool) -> None:
     }
     itsm_dir = Path(__file__).resolve().parent.parent
     # Nothing of the application's environment (secrets, LC_*) is for the servers.
-    env = {
-        k: v for k, v in os.environ.items() if k in {"PATH", "LD_LIBRARY_PATH", "HOME"}
-    }
+    env = {k: v for k, v in os.environ.items() if k in {"PATH", "LD_LIBRARY_PATH", "HOME"}}
     with (where.log_dir / "keeper.log").open("ab") as log:
         # Returns at once: the keeper's first half ends as soon as the second is on its own.
         subprocess.run(

@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .layout import EmbeddedError, EmbeddedPaths, Placement, paths, place
-from .process import free_megabytes, own
-from .servers import Postgres, Redis
+from itsm.embedded.layout import EmbeddedError, EmbeddedPaths, Placement, paths, place
+from itsm.embedded.process import free_megabytes, own
+from itsm.embedded.servers import Postgres, Redis
 
 NEEDED_MEGABYTES = 100
 CRASHES_ALLOWED = 10
@@ -48,9 +48,7 @@ class Keeper:
         self.placement: Placement | None = None
         self.postgres: Postgres | None = None
         self.redis: Redis | None = None
-        self.users_fd = os.open(
-            self.where.users_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644
-        )
+        self.users_fd = os.open(self.where.users_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         self.wake_read, self.wake_write = os.pipe()
         self.alone = threading.Event()
         self.crashes: deque[float] = deque(maxlen=CRASHES_ALLOWED)
@@ -125,11 +123,7 @@ class Keeper:
 
     def _restart_crashed(self) -> None:
         for server in (self.redis, self.postgres):
-            if (
-                server is None
-                or server.process is None
-                or server.process.poll() is None
-            ):
+            if server is None or server.process is None or server.process.poll() is None:
                 continue
             now = time.monotonic()
             if (
@@ -170,9 +164,7 @@ class Keeper:
             "at": time.time(),
         }
         aside = self.where.state_file.with_suffix(".new")
-        with contextlib.suppress(
-            OSError
-        ):  # a full disk must not keep the servers from stopping
+        with contextlib.suppress(OSError):  # a full disk must not keep the servers from stopping
             aside.write_text(json.dumps(word))
             aside.replace(self.where.state_file)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 DATABASE = "evenkeel"
 USER = "evenkeel"
+SHARED_ROOTS = ("/var/lib", "/var/tmp")  # noqa: S108 - outlives a restart, unlike /tmp
 POSTGRES_PORT = 5432  # only a part of the socket's name: no TCP port is opened
 
 
@@ -80,7 +81,7 @@ def paths(data_dir: Path | str) -> EmbeddedPaths:
 def _temp_root() -> Path:
     # TMPDIR differs between a shell, a cron job and a service of one user; they must meet at the
     # same socket, so the fixed folder wins where there is one.
-    fixed = Path("/tmp")
+    fixed = Path("/tmp")  # noqa: S108 - what is made there is private, its owner is checked
     return fixed if fixed.is_dir() else Path(tempfile.gettempdir())
 
 
@@ -97,9 +98,7 @@ def _package(name: str) -> Path:
     # find_spec does not run the package: its own start-stop code must not be loaded.
     spec = importlib.util.find_spec(name)
     if spec is None or not spec.submodule_search_locations:
-        raise EmbeddedError(
-            f"The package {name} is not installed: run `make demo` once."
-        )
+        raise EmbeddedError(f"The package {name} is not installed: run `make demo` once.")
     return Path(next(iter(spec.submodule_search_locations)))
 
 
@@ -132,9 +131,7 @@ def place(where: EmbeddedPaths, postgres_bin: Path, redis: Path) -> Placement:
         cluster.parent.mkdir(parents=True, exist_ok=True)
         cluster.parent.chmod(0o711)
         where.cluster_marker.write_text(f"{cluster}\n")
-        notes.append(
-            f"the database is in {cluster}: {account.pw_name} can't reach {inside}"
-        )
+        notes.append(f"the database is in {cluster}: {account.pw_name} can't reach {inside}")
     if not (_reaches(account, postgres_bin) and _reaches(account, redis.parent)):
         postgres_bin, redis = _reachable_copy(postgres_bin, redis)
         notes.append(f"binaries are copied to {redis.parent}")
@@ -165,9 +162,7 @@ def _unprivileged_account(cluster: Path, data_dir: Path) -> pwd.struct_passwd:
     for entry in pwd.getpwall():
         if entry.pw_uid:
             return entry
-    raise EmbeddedError(
-        "PostgreSQL refuses to run as root and there is no other account: add one."
-    )
+    raise EmbeddedError("PostgreSQL refuses to run as root and there is no other account: add one.")
 
 
 def _reaches(account: pwd.struct_passwd, folder: Path) -> bool:
@@ -184,7 +179,7 @@ def _reaches(account: pwd.struct_passwd, folder: Path) -> bool:
 
 
 def _shared_root() -> Path:
-    for root in (Path("/var/lib"), Path("/var/tmp")):
+    for root in map(Path, SHARED_ROOTS):
         if os.access(root, os.W_OK):
             home = root / "evenkeel"
             home.mkdir(mode=0o755, exist_ok=True)
@@ -192,15 +187,12 @@ def _shared_root() -> Path:
             if home.is_symlink() or home.stat().st_uid != os.geteuid():
                 raise EmbeddedError(f"{home} belongs to someone else: remove it.")
             return home
-    raise EmbeddedError(
-        "Neither /var/lib nor /var/tmp can be written: set ITSM_DATA_DIR."
-    )
+    raise EmbeddedError("Neither /var/lib nor /var/tmp can be written: set ITSM_DATA_DIR.")
 
 
 def _reachable_copy(postgres_bin: Path, redis: Path) -> tuple[Path, Path]:
     facts = "|".join(
-        f"{p}:{p.stat().st_size}:{p.stat().st_mtime_ns}"
-        for p in (postgres_bin / "postgres", redis)
+        f"{p}:{p.stat().st_size}:{p.stat().st_mtime_ns}" for p in (postgres_bin / "postgres", redis)
     )
     target = _shared_root() / f"bin-{hashlib.sha256(facts.encode()).hexdigest()[:12]}"
     if not target.exists():

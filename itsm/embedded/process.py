@@ -54,7 +54,7 @@ def command_line(pid: int) -> str:
         except OSError:
             return ""
     shown = subprocess.run(
-        ["ps", "-o", "command=", "-p", str(pid)],
+        ["/bin/ps", "-o", "command=", "-p", str(pid)],
         capture_output=True,
         text=True,
         check=False,

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .layout import (
+from itsm.embedded.layout import (
     DATABASE,
     POSTGRES_PORT,
     USER,
@@ -20,7 +20,7 @@ from .layout import (
     EmbeddedPaths,
     Placement,
 )
-from .process import (
+from itsm.embedded.process import (
     alive,
     as_account,
     command_line,
@@ -58,9 +58,7 @@ UNSAFE_AND_FAST = {"fsync": "off", "full_page_writes": "off"}
 class Postgres:
     """One cluster under one postmaster, child of the keeper."""
 
-    def __init__(
-        self, where: EmbeddedPaths, placement: Placement, *, durable: bool
-    ) -> None:
+    def __init__(self, where: EmbeddedPaths, placement: Placement, *, durable: bool) -> None:
         self.where = where
         self.placement = placement
         self.durable = durable
@@ -88,9 +86,7 @@ class Postgres:
                     f"The disk that holds {self.cluster} is full: free some space and start again."
                 )
             if attempt + 1 == START_ATTEMPTS:
-                raise EmbeddedError(
-                    f"PostgreSQL does not start: {reason} (log: {self.log_path})"
-                )
+                raise EmbeddedError(f"PostgreSQL does not start: {reason} (log: {self.log_path})")
             time.sleep(0.3)
 
     def stop(self) -> None:
@@ -151,16 +147,12 @@ class Postgres:
             stdin=f"CREATE DATABASE {DATABASE} OWNER {USER};\n",
         )
         if made.returncode or "ERROR" in made.stderr:
-            raise EmbeddedError(
-                f"The database can't be created: {_last_line(made.stderr)}"
-            )
+            raise EmbeddedError(f"The database can't be created: {_last_line(made.stderr)}")
         if self.cluster.exists():
             self.cluster.rmdir()
         fresh.rename(self.cluster)
 
-    def _tool(
-        self, command: list[str], stdin: str = ""
-    ) -> subprocess.CompletedProcess[str]:
+    def _tool(self, command: list[str], stdin: str = "") -> subprocess.CompletedProcess[str]:
         options: dict[str, Any] = as_account(self.placement.account)
         return subprocess.run(
             command,
@@ -191,7 +183,7 @@ class Postgres:
             settings |= UNSAFE_AND_FAST
         with contextlib.suppress(OSError):
             # A container's default /dev/shm (64 MB) is too small for parallel queries.
-            shm = os.statvfs("/dev/shm")
+            shm = os.statvfs("/dev/shm")  # noqa: S108 - only measured
             if shm.f_frsize * shm.f_blocks < SMALL_SHARED_MEMORY:
                 settings["dynamic_shared_memory_type"] = "mmap"
         command = [
@@ -210,7 +202,7 @@ class Postgres:
                 stderr=log,
                 cwd="/",
                 start_new_session=True,
-                preexec_fn=_interrupted_with_keeper,  # noqa: PLW1509 - the other thread sleeps
+                preexec_fn=_interrupted_with_keeper,
                 **options,
             )
 
@@ -222,11 +214,7 @@ class Postgres:
         while process.poll() is None:
             with contextlib.suppress(OSError):
                 lines = pid_file.read_text().splitlines()
-                if (
-                    len(lines) >= 8
-                    and lines[7].strip() == "ready"
-                    and lines[0] == str(process.pid)
-                ):
+                if len(lines) >= 8 and lines[7].strip() == "ready" and lines[0] == str(process.pid):
                     return True
             time.sleep(0.01)
         return False
@@ -312,7 +300,7 @@ class Redis:
                 stderr=log,
                 cwd="/",
                 start_new_session=True,
-                preexec_fn=_end_with_keeper,  # noqa: PLW1509 - the other thread sleeps
+                preexec_fn=_end_with_keeper,
                 **options,
             )
         deadline = time.monotonic() + 30

@@ -22,6 +22,7 @@ FIRST_DELAY_SECONDS = 0.5
 LONGEST_DELAY_SECONDS = 30.0
 STEADY_SECONDS = 30.0  # a child that ran this long starts again without a delay
 GRACE_SECONDS = 10.0
+WATCH_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -37,7 +38,7 @@ class Supervisor:
     """Runs `children` until told to stop by SIGINT, SIGTERM or SIGHUP; a second one stops hard.
 
     `state_file` names the processes, for the doctor and for a start after a crash on systems
-    where the kernel does not end a killed parent's children.
+    where the kernel does not end a killed parent's children. `watch` is called every second.
     """
 
     def __init__(
@@ -48,12 +49,14 @@ class Supervisor:
         facts: Mapping[str, object] | None = None,
         write: Callable[[str], None] | None = None,
         first_delay: float = FIRST_DELAY_SECONDS,
+        watch: Callable[[], None] | None = None,
     ) -> None:
         self.running = [_Running(child) for child in children]
         self.state_file = state_file
         self.facts = dict(facts or {})
         self.write = write or _to_stdout
         self.first_delay = first_delay
+        self.watch = watch
         self.stops = 0
         self.wake_read, self.wake_write = os.pipe()
         self.width = max(len(child.name) for child in children)
@@ -68,6 +71,8 @@ class Supervisor:
             while not self.stops:
                 self._start_due()
                 self._sleep()
+                if self.watch is not None:
+                    self.watch()
                 self._reap()
         finally:
             self._stop_all()
@@ -91,7 +96,9 @@ class Supervisor:
 
     def _sleep(self) -> None:
         waiting = [r.due for r in self.running if r.process is None]
-        timeout = max(0.0, min(waiting) - time.monotonic()) if waiting else None
+        timeout = max(0.0, min(waiting) - time.monotonic()) if waiting else WATCH_SECONDS
+        if self.watch is not None:
+            timeout = min(timeout, WATCH_SECONDS)
         if not self.stops:
             select.select([self.wake_read], [], [], timeout)
         with contextlib.suppress(BlockingIOError):
@@ -118,7 +125,7 @@ class Supervisor:
             stderr=subprocess.STDOUT,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
             start_new_session=True,
-            preexec_fn=die_with_parent,  # noqa: PLW1509 - threads here only copy lines
+            preexec_fn=die_with_parent,
         )
         entry.started = time.monotonic()
         threading.Thread(
@@ -128,9 +135,7 @@ class Supervisor:
     def _copy(self, name: str, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None
         for line in process.stdout:
-            self.write(
-                f"{name:<{self.width}} | {line.decode(errors='replace').rstrip()}"
-            )
+            self.write(f"{name:<{self.width}} | {line.decode(errors='replace').rstrip()}")
 
     def _reap(self) -> None:
         for entry in self.running:
@@ -140,9 +145,7 @@ class Supervisor:
             _kill_group(process.pid)
             entry.process = None
             now = time.monotonic()
-            entry.failures = (
-                0 if now - entry.started > STEADY_SECONDS else entry.failures + 1
-            )
+            entry.failures = 0 if now - entry.started > STEADY_SECONDS else entry.failures + 1
             delay = min(
                 LONGEST_DELAY_SECONDS,
                 self.first_delay * 2 ** max(0, entry.failures - 1),
@@ -150,9 +153,7 @@ class Supervisor:
             entry.due = now + (delay if entry.failures else 0.0)
             if not self.stops:
                 how = _ending(process.returncode)
-                self.write(
-                    f"{entry.child.name:<{self.width}} | {how}; starts again in {delay:g} s"
-                )
+                self.write(f"{entry.child.name:<{self.width}} | {how}; starts again in {delay:g} s")
 
     def _stop_all(self) -> None:
         left = [r.process for r in self.running if r.process is not None]

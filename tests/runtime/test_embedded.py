@@ -14,15 +14,17 @@ import pytest
 
 from itsm import embedded
 from itsm.embedded import layout
+from itsm.embedded.client import LIGHT_PACKAGE
 from itsm.embedded.process import alive
-from tests.runtime.conftest import ITSM, User, pids, psql, stopped, wait_for
+from tests.runtime.harness import ITSM, User, pids, psql, stopped, wait_for
 
 
 def test_paths_need_nothing_and_fit_a_socket(tmp_path: Path) -> None:
     deep = tmp_path / ("d" * 100) / ("e" * 100)
     where = embedded.paths(deep)
     assert len(os.fsencode(where.redis_socket)) < 100
-    assert not deep.exists() and not where.socket_dir.exists()
+    assert not deep.exists()
+    assert not where.socket_dir.exists()
     assert embedded.paths(tmp_path / "other").socket_dir != where.socket_dir
 
 
@@ -33,7 +35,7 @@ def test_paths_follow_the_real_folder(tmp_path: Path) -> None:
 
 
 def test_import_of_embedded_loads_no_django() -> None:
-    code = "import sys; sys.path.insert(0, sys.argv[1]); import embedded; print('django' in sys.modules)"
+    code = LIGHT_PACKAGE + "import itsm.embedded; print('django' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code, str(ITSM)],
         capture_output=True,
@@ -81,7 +83,7 @@ def test_many_starters_make_one_keeper(data_dir: Path) -> None:
         entry.name
         for entry in Path("/proc").glob("[0-9]*")
         if (command := _command(entry))
-        and "embedded.keeper" in command
+        and "itsm.embedded.keeper" in command
         and str(data_dir) in command
     ]
     assert keepers == [str(pids(data_dir)["keeper"])]
@@ -217,7 +219,8 @@ def test_root_places_the_cluster_where_the_account_reaches(
     where = embedded.paths(closed / "data")
     where.data_dir.mkdir()
     decided = layout.place(where, embedded.postgres_binaries(), layout.redis_binary())
-    assert decided.account is not None and decided.account.pw_uid != 0
+    assert decided.account is not None
+    assert decided.account.pw_uid != 0
     assert decided.cluster.is_relative_to(shared)
     assert str(decided.cluster) in decided.note
     assert closed.stat().st_mode & 0o777 == 0o700
@@ -238,9 +241,8 @@ def test_root_copies_binaries_that_the_account_cannot_reach(
     (closed / "redis-server").write_text("#!/bin/sh\n")
     where = embedded.paths(make_folder())
     decided = layout.place(where, closed / "pg" / "bin", closed / "redis-server")
-    assert (
-        decided.postgres_bin.is_relative_to(shared)
-        and (decided.postgres_bin / "initdb").exists()
-    )
-    assert decided.redis.is_relative_to(shared) and decided.redis.exists()
+    assert decided.postgres_bin.is_relative_to(shared)
+    assert (decided.postgres_bin / "initdb").exists()
+    assert decided.redis.is_relative_to(shared)
+    assert decided.redis.exists()
     assert not list(shared.glob("*.[0-9]*"))

@@ -15,7 +15,7 @@ import pytest
 
 from itsm.embedded.process import alive
 from itsm.supervisor.port import obstacle
-from tests.runtime.conftest import ITSM, wait_for
+from tests.runtime.harness import ITSM, wait_for
 
 # A parent with a child of its own, like a web server with its workers.
 CHILD = """
@@ -61,9 +61,7 @@ class Supervised:
         return self.output.read_text().splitlines()
 
     def grandchildren(self) -> list[int]:
-        return [
-            int(line.split()[-1]) for line in self.lines() if "| grandchild" in line
-        ]
+        return [int(line.split()[-1]) for line in self.lines() if "| grandchild" in line]
 
 
 @pytest.fixture
@@ -90,9 +88,7 @@ def all_pids(supervised: Supervised) -> list[int]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_stops_all(
-    start: Callable[..., Supervised], number: signal.Signals
-) -> None:
+def test_a_signal_stops_all(start: Callable[..., Supervised], number: signal.Signals) -> None:
     supervised = start()
     wait_for(lambda: len(supervised.grandchildren()) == 2)
     everyone = all_pids(supervised)
@@ -121,17 +117,13 @@ def test_a_killed_child_comes_back_and_its_own_children_end(
     wait_for(lambda: len(supervised.grandchildren()) == 3)
     assert supervised.children()["beat"] == before["beat"]
     assert supervised.children()["web"] != before["web"]
-    assert any(
-        "web  | ended by SIGKILL; starts again" in line for line in supervised.lines()
-    )
+    assert any("web  | ended by SIGKILL; starts again" in line for line in supervised.lines())
     wait_for(lambda: sum(alive(pid) for pid in old) == 1)
 
 
 def test_back_off_grows(start: Callable[..., Supervised]) -> None:
     supervised = start("raise SystemExit(3)")
-    wait_for(
-        lambda: any("starts again in 0.08 s" in line for line in supervised.lines())
-    )
+    wait_for(lambda: any("starts again in 0.08 s" in line for line in supervised.lines()))
     assert "ended with code 3; starts again in 0.02 s" in supervised.output.read_text()
 
 
@@ -158,8 +150,8 @@ def test_a_port_in_use_names_who_and_how_to_choose_another() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         line = obstacle("127.0.0.1", port)
-        assert (
-            line.startswith(f"Port {port} is in use by ") and str(os.getpid()) in line
-        )
-        assert f"ITSM_PORT={port + 1}" in line and "\n" not in line
+        assert line.startswith(f"Port {port} is in use by ")
+        assert str(os.getpid()) in line
+        assert f"ITSM_PORT={port + 1}" in line
+        assert "\n" not in line
     assert obstacle("127.0.0.1", port) == ""

@@ -60,6 +60,8 @@ class Command(BaseCommand):
             ),
             state_file=run_dir / "serve.json",
             facts={"host": host, "port": port},
+            # A worker that lost its broker asks for nothing, so nobody else would notice.
+            watch=self._watch_servers if _uses_embedded() else None,
         )
         demo = _demo_accounts()
         # Children open their own; an open one here would keep a session for nothing.
@@ -68,13 +70,13 @@ class Command(BaseCommand):
             supervisor.run(on_started=lambda: self._greet(host, port, demo))
         finally:
             os.close(lock)
-            if settings.EMBEDDED_DATABASE or settings.EMBEDDED_REDIS:
+            if _uses_embedded():
                 embedded.release(settings.DATA_DIR, wait_seconds=30)
         self.stdout.write("Stopped.")
 
     def _start_servers(self) -> None:
         try:
-            if settings.EMBEDDED_DATABASE or settings.EMBEDDED_REDIS:
+            if _uses_embedded():
                 embedded.ensure_running(settings.DATA_DIR)
             executor = MigrationExecutor(connection)
         except embedded.EmbeddedError as error:
@@ -90,6 +92,12 @@ class Command(BaseCommand):
                 f"{len(pending)} migrations are not applied: run `manage.py migrate` first."
             )
 
+    def _watch_servers(self) -> None:
+        try:
+            embedded.ensure_running(settings.DATA_DIR)
+        except embedded.EmbeddedError as error:
+            self.stderr.write(str(error))
+
     def _greet(self, host: str, port: int, demo: list[str]) -> None:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
@@ -104,6 +112,10 @@ class Command(BaseCommand):
         if demo:
             self.stdout.write(f"Demo accounts (password demo): {', '.join(demo)}")
         self.stdout.write("Ctrl-C stops everything.\n")
+
+
+def _uses_embedded() -> bool:
+    return bool(settings.EMBEDDED_DATABASE or settings.EMBEDDED_REDIS)
 
 
 def _only_one(run_dir: Path) -> int:
