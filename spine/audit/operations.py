@@ -84,21 +84,22 @@ class Operation:
         self._salt = uuid.uuid4()
         self._digest = name_digest(self._salt, self._label)
         self._closed = False
+        self._root: Operation = self
+        self._buffer: list[Recorded] = []
+        self._observers: dict[Observer, None] = {}
 
     def __enter__(self) -> Self:
         outer = _open.get()
         self._outer = outer if outer is not None and outer.using == self.using else None
         connection = connections[self.using]
         if self._outer is not None:
-            root = self._root: Operation = self._outer._root
+            root = self._root = self._outer._root
             self.id, self.source = root.id, self._asked_source or self._outer.source
             self._buffer = root._buffer
             self._atomic = transaction.atomic(using=self.using, savepoint=False)
         else:
             root = self._root = self
             self.id, self.source = _time_ordered_uuid(), self._asked_source or _source.get()
-            self._buffer: list[Recorded] = []
-            self._observers: dict[Observer, None] = {}
             self._inside = connection.in_atomic_block
             self._atomic = transaction.atomic(using=self.using, savepoint=self._savepoint)
         observer = type(self).observer

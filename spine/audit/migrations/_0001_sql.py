@@ -86,7 +86,7 @@ DROP TRIGGER audit_seal_no_truncate ON audit_seal;
 DROP TRIGGER audit_seal_append_only ON audit_seal;
 DROP TRIGGER audit_entry_no_truncate ON audit_entry;
 DROP TRIGGER audit_entry_append_only ON audit_entry;
-DROP FUNCTION audit_refuse();
+DROP FUNCTION audit_refuse() CASCADE;
 """
 
 PARTITIONS = """
