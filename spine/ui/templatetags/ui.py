@@ -153,7 +153,7 @@ def due(
             tone,
             note or (_("Met") if met else _("Paused")),
         )
-    if at is None:
+    if not at:  # a missing template variable arrives as an empty string
         return format_html('<span class="due none">{}</span>', note or "–")
     now = now or timezone.now()
     tone = due_tone(at, used, now)
@@ -167,7 +167,7 @@ def due(
         '<span class="due {}">{}{}</span>',
         tone,
         words,
-        progress(used, tone) if bar and used is not None else "",
+        progress(used, tone) if bar and isinstance(used, int | float) else "",
     )
 
 
@@ -175,7 +175,7 @@ def due_tone(at: dt.datetime, used: float | None, now: dt.datetime) -> str:
     """late, soon or "" (plenty of time)."""
     if at <= now:
         return "late"
-    if used is not None:
+    if isinstance(used, int | float):
         return "soon" if used >= SOON_PERCENT else ""
     return "soon" if (at - now) < dt.timedelta(hours=1) else ""
 

@@ -3,6 +3,7 @@ import htmx from "htmx.org";
 import "./choices.js";
 import { attach as drop } from "./drop.js";
 import { attach as editor } from "./editor.js";
+import { attach as fold } from "./fold.js";
 import "./forms.js";
 import "./keyboard.js";
 import { attach as list } from "./list.js";
@@ -18,7 +19,7 @@ window.htmx = htmx;
 // A chunk gets what it shares with this file as an argument: an import would split it out as one more request.
 const combobox = (select) => import("./combobox.js").then((module) => select.isConnected && module.attach(select, say));
 
-const widgets = { "[data-list]": list, "[data-live]": live, "[data-editor]": editor, "[data-drop]": drop, "select[data-combobox]": combobox };
+const widgets = { ".record > .side": fold, "[data-list]": list, "[data-live]": live, "[data-editor]": editor, "[data-drop]": drop, "select[data-combobox]": combobox };
 
 /** Brings to life what is in `root`: called for the page and for every part that htmx swaps in. */
 function enliven(root) {
