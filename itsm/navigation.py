@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from spine.people.models import User
 from spine.people.policy import may
 from spine.people.reach import reach_of
+from spine.people.roles import Right
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +34,17 @@ class Group:
 
 
 GROUPS = (
-    Group("", (Entry(_("My work"), "inbox", "desk"),)),
-    Group(_("Desk"), (Entry(_("Incidents"), "alert-triangle", "incidents:list"),)),
+    Group("", (Entry(_("My work"), "work", "desk"),)),
+    Group(_("Desk"), (Entry(_("Incidents"), "incident", "incidents:list"),)),
     Group(
         _("Platform"),
         (
             Entry(_("Mailbox"), "mail", "notify:mailbox", verb="settings.read"),
             Entry(_("API"), "api", "api-docs"),
-            Entry(_("Design"), "palette", "design"),
+            Entry(_("Design"), "eye", "design"),
         ),
     ),
-    Group("", (Entry(_("Portal"), "lifebuoy", "portal:home"),)),
+    Group("", (Entry(_("Portal"), "portal", "portal:home"),)),
 )
 
 
@@ -71,12 +72,37 @@ def _navigation(request: HttpRequest) -> list[dict[str, Any]]:
     return groups
 
 
+def _account_menu(_request: HttpRequest) -> list[dict[str, Any]]:
+    return [{"label": _("Profile and tokens"), "url": reverse("profile"), "icon": "user"}]
+
+
+def _new_menu(request: HttpRequest) -> list[dict[str, Any]]:
+    user = request.user
+    if not isinstance(user, User) or not reach_of(user).has(Right.TICKETS_WORK):
+        return []
+    return [{"label": _("Incident"), "url": reverse("incidents:new"), "icon": "incident"}]
+
+
+def _portal_navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    user = request.user
+    entries = [(_("Home"), "portal:home"), (_("My tickets"), "portal:tickets")]
+    items = [
+        {"label": label, "url": reverse(name), "active": request.path == reverse(name)}
+        for label, name in entries
+    ]
+    if isinstance(user, User) and reach_of(user).is_staff:
+        items.append({"label": _("Desk"), "url": reverse("desk"), "active": False})
+    return items
+
+
 def context(request: HttpRequest) -> dict[str, Any]:
-    """Template context of every page: `nav`, `is_staff`. Lazy: an error page asks nothing."""
+    """What the frame of every page reads. Lazy: an error page asks the database nothing."""
     user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return {}
     return {
         "nav": SimpleLazyObject(lambda: _navigation(request)),
-        "is_staff": SimpleLazyObject(
-            lambda: isinstance(user, User) and reach_of(user).is_staff
-        ),
+        "new_menu": SimpleLazyObject(lambda: _new_menu(request)),
+        "account_menu": SimpleLazyObject(lambda: _account_menu(request)),
+        "portal_nav": SimpleLazyObject(lambda: _portal_navigation(request)),
     }

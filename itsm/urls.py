@@ -11,6 +11,7 @@ urlpatterns = [
     path("", home.home, name="home"),
     path("login/", account.SignIn.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
+    path("language/", account.set_language, name="set_language"),
     path("profile/", account.profile, name="profile"),
     path("profile/preferences/", account.preferences, name="preferences"),
     path("profile/password/", account.password, name="password"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import zoneinfo
 from datetime import timedelta
+from functools import cache
 from typing import Any, cast
 from uuid import UUID
 
@@ -15,6 +17,7 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
@@ -24,8 +27,16 @@ from spine.kit.clock import now
 from spine.kit.errors import DomainError
 from spine.people import actions
 from spine.people.models import ApiToken, User
+from spine.people.reach import reach_of
 
 TOKEN_DAYS = [(30, gettext_lazy("30 days")), (90, gettext_lazy("90 days")), (365, gettext_lazy("1 year"))]
+
+
+@cache
+def _zones() -> list[str]:
+    """Places a person can name; the data base's other spellings are left out."""
+    areas = ("Africa/", "America/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/", "Pacific/")
+    return ["UTC", *sorted(z for z in zoneinfo.available_timezones() if z.startswith(areas))]
 
 
 class SignIn(LoginView):
@@ -50,10 +61,11 @@ class PreferencesForm(forms.Form):
         choices=[("", gettext_lazy("As the browser asks")), *settings.LANGUAGES],
         required=False,
     )
-    theme = forms.ChoiceField(
-        label=gettext_lazy("Theme"), choices=User._meta.get_field("theme").choices
+    timezone = forms.ChoiceField(
+        label=gettext_lazy("Time zone"),
+        choices=lambda: [(zone, zone.replace("_", " ")) for zone in _zones()],
+        widget=forms.Select(attrs={"data-combobox": ""}),
     )
-    timezone = forms.CharField(label=gettext_lazy("Time zone"), max_length=64)
 
 
 class TokenForm(forms.Form):
@@ -93,12 +105,12 @@ def _page(request: HttpRequest, status: int = 200, **forms_given: Any) -> HttpRe
     user = _person(request)
     context: dict[str, Any] = {
         "preferences": PreferencesForm(
-            initial={"language": user.language, "theme": user.theme, "timezone": user.timezone}
+            initial={"language": user.language, "timezone": user.timezone}
         ),
         "password": PasswordForm(user=user),
         "token_form": TokenForm(),
         "tokens": user.api_tokens.all(),
-        "now": now(),
+        "frame_template": "base.html" if reach_of(user).is_staff else "portal/base.html",
     }
     return render(request, "account/profile.html", context | forms_given, status=status)
 
@@ -122,6 +134,27 @@ def preferences(request: HttpRequest) -> HttpResponse:
             messages.success(request, _("Your preferences are saved."))
             return redirect("profile")
     return _page(request, 400, preferences=form)
+
+
+@require_POST
+def set_language(request: HttpRequest) -> HttpResponse:
+    """From the account menu: kept with the person, and in a cookie for before sign-in."""
+    code = request.POST.get("language", "")
+    target = request.POST.get("next", "/")
+    if not url_has_allowed_host_and_scheme(target, {request.get_host()}, request.is_secure()):
+        target = "/"
+    response = redirect(target)
+    if code in dict(settings.LANGUAGES):
+        if request.user.is_authenticated:
+            actions.update_preferences(actor=_person(request), language=code)
+        response.set_cookie(
+            settings.LANGUAGE_COOKIE_NAME,
+            code,
+            max_age=365 * 86400,
+            samesite="Lax",
+            secure=settings.SESSION_COOKIE_SECURE,
+        )
+    return response
 
 
 @login_required

@@ -131,8 +131,8 @@ def update_user(*, actor: User, user: User, **values: Any) -> User:
 
 
 def update_preferences(*, actor: User, **values: Any) -> User:
-    """What a person sets for themselves: language, time zone, theme."""
-    return _update(actor, actor, values, {"language", "timezone", "theme"}, "user.preferences")
+    """What a person sets for themselves: language, time zone."""
+    return _update(actor, actor, values, {"language", "timezone"}, "user.preferences")
 
 
 def _update(actor: User, user: User, values: dict[str, Any], allowed: set[str], verb: str) -> User:
@@ -143,8 +143,6 @@ def _update(actor: User, user: User, values: dict[str, Any], allowed: set[str], 
             _check_zone(value)
         if name == "language" and value and value not in dict(settings.LANGUAGES):
             raise DomainError("invalid_choice", _("There is no such language."), name)
-        if name == "theme" and value not in dict(User._meta.get_field("theme").choices or ()):
-            raise DomainError("invalid_choice", _("There is no such theme."), name)
     with operation(actor, verb) as op:
         stored = User.objects.select_for_update().get(pk=user.pk)
         changes: dict[str, list[Any]] = {}

@@ -105,11 +105,6 @@ class User(AbstractBaseUser):
     vip = models.BooleanField(default=False)
     language = models.CharField(max_length=10, blank=True, choices=settings.LANGUAGES)
     timezone = models.CharField(max_length=64, default="Asia/Shanghai")
-    theme = models.CharField(
-        max_length=10,
-        default="auto",
-        choices=[("auto", _("As the system")), ("light", _("Light")), ("dark", _("Dark"))],
-    )
     is_active = models.BooleanField(default=True)
     is_system = models.BooleanField(default=False)
     left_at = models.DateTimeField(null=True, blank=True)

@@ -58,7 +58,6 @@ class Migration(migrations.Migration):
                 ('vip', models.BooleanField(default=False)),
                 ('language', models.CharField(blank=True, choices=[('en', 'English'), ('zh-hans', 'Simplified Chinese')], max_length=10)),
                 ('timezone', models.CharField(default='Asia/Shanghai', max_length=64)),
-                ('theme', models.CharField(choices=[('auto', 'As the system'), ('light', 'Light'), ('dark', 'Dark')], default='auto', max_length=10)),
                 ('is_active', models.BooleanField(default=True)),
                 ('is_system', models.BooleanField(default=False)),
                 ('left_at', models.DateTimeField(blank=True, null=True)),
