@@ -122,9 +122,7 @@ def _only_one(run_dir: Path) -> int:
     """Hold the lock that makes beat single for this data folder; the kernel drops it with us."""
     try:
         run_dir.mkdir(parents=True, exist_ok=True)
-        fd = os.open(
-            run_dir / "serve.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644
-        )
+        fd = os.open(run_dir / "serve.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
         raise CommandError(
             f"{run_dir} can't be written ({error.strerror}): mend it or set ITSM_DATA_DIR."
@@ -145,9 +143,5 @@ def _demo_accounts() -> list[str]:
         return []
     from spine.people.models import User
 
-    there = set(
-        User.objects.filter(username__in=DEMO_ACCOUNTS).values_list(
-            "username", flat=True
-        )
-    )
+    there = set(User.objects.filter(username__in=DEMO_ACCOUNTS).values_list("username", flat=True))
     return [name for name in DEMO_ACCOUNTS if name in there]
