@@ -16,35 +16,66 @@ from spine.ui import icons
 SPECIMENS = [
     ("colours", _("Colours and type"), "static/src/css/tokens.css", False),
     ("buttons", _("Buttons"), '<button class="btn primary">', False),
-    ("marks", _("State, priority, due, people"), "{% state %} {% priority %} {% due %} {% who %}", False),
-    ("navigation", _("Tabs, chips, breadcrumb, pager"), "ui/tabs ui/chips ui/crumbs ui/pager", False),
+    (
+        "marks",
+        _("State, priority, due, people"),
+        "{% state %} {% priority %} {% due %} {% who %}",
+        False,
+    ),
+    (
+        "navigation",
+        _("Tabs, chips, breadcrumb, pager"),
+        "ui/tabs ui/chips ui/crumbs ui/pager",
+        False,
+    ),
     ("list", _("List"), '<table class="list">, ui/bulk', True),
     ("states", _("Empty, loading, failed"), "ui/empty ui/skeleton ui/error", False),
     ("fields", _("Fields"), "{% field form.title %}", False),
     ("mistakes", _("Fields with errors"), "ui/form_errors {% field %}", False),
     ("record", _("Record"), '<div class="record">', True),
     ("timeline", _("Timeline and editor"), "ui/comment ui/event ui/editor", False),
-    ("overlays", _("Menus, dialogs, toasts, banners"), '<div class="menu" popover>, ui/dialog_body ui/toast ui/banner', False),
+    (
+        "overlays",
+        _("Menus, dialogs, toasts, banners"),
+        '<div class="menu" popover>, ui/dialog_body ui/toast ui/banner',
+        False,
+    ),
     ("panels", _("Numbers, findings, approval chain"), "ui/stat ui/steps .finding .chain", False),
     ("portal", _("Portal"), "portal/base.html .tiles .yours .rate", False),
     ("prose", _("Markdown"), '<div class="prose">', False),
-]  # fmt: skip
+]
 
 
 def context() -> dict[str, Any]:
     """Everything that the specimens show."""
     return {
         "specimens": [
-            {"template": f"settings/design/{name}.html", "id": name, "title": title, "use": use, "tall": tall}
+            {
+                "template": f"settings/design/{name}.html",
+                "id": name,
+                "title": title,
+                "use": use,
+                "tall": tall,
+            }
             for name, title, use, tall in SPECIMENS
         ],
         "themes": [
-            {"name": "light", "label": _("Light"), "form": samples.form("light"), "bad": samples.bad_form("light")},
-            {"name": "dark", "label": _("Dark"), "form": samples.form("dark"), "bad": samples.bad_form("dark")},
+            {
+                "name": "light",
+                "label": _("Light"),
+                "form": samples.form("light"),
+                "bad": samples.bad_form("light"),
+            },
+            {
+                "name": "dark",
+                "label": _("Dark"),
+                "form": samples.form("dark"),
+                "bad": samples.bad_form("dark"),
+            },
         ],
         "icons": sorted(icons.names()),
         **samples.values(),
-    }  # fmt: skip
+    }
 
 
 @login_required

@@ -11,9 +11,10 @@ from typing import Any
 from django import forms
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
+from django.utils.datastructures import MultiValueDict
 from django.utils.safestring import mark_safe
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _l
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 PEOPLE = [
     ("mc", "Mei Chen"),
@@ -29,50 +30,48 @@ class SampleForm(forms.Form):
     """One field of each sort."""
 
     title = forms.CharField(
-        label=_l("Title"), max_length=200, help_text=_l("One line, as the caller would say it")
+        label=_("Title"), max_length=200, help_text=_("One line, as the caller would say it")
     )
     caller = forms.ChoiceField(
-        label=_l("Caller"), choices=PEOPLE, widget=forms.Select(attrs={"data-combobox": ""})
+        label=_("Caller"), choices=PEOPLE, widget=forms.Select(attrs={"data-combobox": ""})
     )
-    team = forms.ChoiceField(label=_l("Team"), choices=TEAMS)
+    team = forms.ChoiceField(label=_("Team"), choices=TEAMS)
     watchers = forms.MultipleChoiceField(
-        label=_l("Watchers"),
+        label=_("Watchers"),
         choices=PEOPLE,
         required=False,
         widget=forms.SelectMultiple(attrs={"data-combobox": ""}),
     )
     impact = forms.ChoiceField(
-        label=_l("Impact"),
-        choices=[("1", _l("High")), ("2", _l("Medium")), ("3", _l("Low"))],
+        label=_("Impact"),
+        choices=[("1", _("High")), ("2", _("Medium")), ("3", _("Low"))],
         widget=forms.RadioSelect,
         initial="2",
     )
     follow_up = forms.DateTimeField(
-        label=_l("Follow up"),
+        label=_("Follow up"),
         required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
     )
-    hours = forms.DecimalField(label=_l("Target"), initial=8, min_value=0)
-    number = forms.CharField(
-        label=_l("Number"), initial="INC0010472", disabled=True, required=False
-    )
+    hours = forms.DecimalField(label=_("Target"), initial=8, min_value=0)
+    number = forms.CharField(label=_("Number"), initial="INC0010472", disabled=True, required=False)
     description = forms.CharField(
-        label=_l("Description"), required=False, widget=forms.Textarea(attrs={"rows": 3})
+        label=_("Description"), required=False, widget=forms.Textarea(attrs={"rows": 3})
     )
     notify = forms.BooleanField(
-        label=_l("Tell the caller"),
+        label=_("Tell the caller"),
         required=False,
         initial=True,
-        help_text=_l("By mail, in their language"),
+        help_text=_("By mail, in their language"),
     )
     channels = forms.MultipleChoiceField(
-        label=_l("Channels"),
+        label=_("Channels"),
         required=False,
-        choices=[("mail", _l("Mail")), ("chat", _l("Chat")), ("portal", _l("Portal"))],
+        choices=[("mail", _("Mail")), ("chat", _("Chat")), ("portal", _("Portal"))],
         initial=["mail"],
         widget=forms.CheckboxSelectMultiple,
     )
-    files = forms.FileField(label=_l("Attachments"), required=False)
+    attachments = forms.FileField(label=_("Attachments"), required=False)
 
 
 def form(name: str) -> SampleForm:
@@ -84,11 +83,11 @@ def bad_form(name: str) -> SampleForm:
     data = {"team": "gone", "caller": "mc", "impact": "9", "follow_up": "soon", "hours": "-1"}
     bound = SampleForm(
         data=data,
-        files={"files": SimpleUploadedFile("empty.txt", b"")},
+        files=MultiValueDict({"attachments": [SimpleUploadedFile("empty.txt", b"")]}),
         auto_id=f"bad_{name}_%s",
     )
     bound.full_clean()
-    bound.add_error(None, _("Someone else changed this meanwhile."))
+    bound.add_error(None, gettext("Someone else changed this meanwhile."))
     return bound
 
 
@@ -101,14 +100,80 @@ def rows(now: dt.datetime) -> list[dict[str, Any]]:
         return {"at": now + dt.timedelta(minutes=minutes), "used": used}
 
     return [
-        _row(10472, "Payments API returns 502 for card top-ups", hint="3 affected · 2 alike today", service="Payments", p=1, state="In Progress", tone="progress", who="Mei Chen", due=left(24, 88)),
-        _row(10468, "财务系统登录后白屏，全部门无法报销", service="ERP Finance", p=2, state="New", tone="new", who="", due=left(-12, 104)),
-        _row(10465, "VPN drops every 20 minutes on the Shanghai gateway while a large file transfer runs", service="Remote access", p=2, state="In Progress", tone="progress", who="李伟", due=left(130, 46), at=True),
-        _row(10461, "Label printer in Warehouse 3 prints blank pages", service="Printing", p=3, state="On Hold", tone="hold", who="Aleksandra Wojciechowska-Brzęczyszczykiewicz", due={"note": "Awaiting vendor · 26 Nov"}, picked=True),
-        _row(10459, "Shared mailbox purchasing@ missing for new starter", service="E-mail", p=4, state="In Progress", tone="progress", who="欧阳文静", due=left(26 * 60, 22)),
-        _row(10444, "Backup of db-orders-02 failed twice", service="Orders database", p=2, state="Resolved", tone="done", who="Jonas Ortiz", due={"met": "met in 3 h 05 min"}),
-        _row(10440, "Teams room 4.12: camera not found", service="Meeting rooms", p=5, state="Canceled", tone="canceled", who="Jonas Ortiz", due={}),
-    ]  # fmt: skip
+        _row(
+            10472,
+            "Payments API returns 502 for card top-ups",
+            hint="3 affected · 2 alike today",
+            service="Payments",
+            p=1,
+            state="In Progress",
+            tone="progress",
+            who="Mei Chen",
+            due=left(24, 88),
+        ),
+        _row(
+            10468,
+            "财务系统登录后白屏，全部门无法报销",
+            service="ERP Finance",
+            p=2,
+            state="New",
+            tone="new",
+            who="",
+            due=left(-12, 104),
+        ),
+        _row(
+            10465,
+            "VPN drops every 20 minutes on the Shanghai gateway while a large file transfer runs",
+            service="Remote access",
+            p=2,
+            state="In Progress",
+            tone="progress",
+            who="李伟",
+            due=left(130, 46),
+            at=True,
+        ),
+        _row(
+            10461,
+            "Label printer in Warehouse 3 prints blank pages",
+            service="Printing",
+            p=3,
+            state="On Hold",
+            tone="hold",
+            who="Aleksandra Wojciechowska-Brzęczyszczykiewicz",
+            due={"note": "Awaiting vendor · 26 Nov"},
+            picked=True,
+        ),
+        _row(
+            10459,
+            "Shared mailbox purchasing@ missing for new starter",
+            service="E-mail",
+            p=4,
+            state="In Progress",
+            tone="progress",
+            who="欧阳文静",
+            due=left(26 * 60, 22),
+        ),
+        _row(
+            10444,
+            "Backup of db-orders-02 failed twice",
+            service="Orders database",
+            p=2,
+            state="Resolved",
+            tone="done",
+            who="Jonas Ortiz",
+            due={"met": "met in 3 h 05 min"},
+        ),
+        _row(
+            10440,
+            "Teams room 4.12: camera not found",
+            service="Meeting rooms",
+            p=5,
+            state="Canceled",
+            tone="canceled",
+            who="Jonas Ortiz",
+            due={},
+        ),
+    ]
 
 
 def values() -> dict[str, Any]:
@@ -137,7 +202,11 @@ def values() -> dict[str, Any]:
         ],
         "files": [
             {"name": "topup-502.png", "size": 184_320, "url": "#", "remove_url": "#"},
-            {"name": "2026年第四季度网络设备盘点清单（最终版）.xlsx", "size": 2_411_724, "url": "#"},
+            {
+                "name": "2026年第四季度网络设备盘点清单（最终版）.xlsx",
+                "size": 2_411_724,
+                "url": "#",
+            },
             {"name": "gateway.log.gz", "size": 48_000_000, "url": "#"},
         ],
         "changes": [

@@ -44,9 +44,7 @@ def icon(name: str, size: int = 16, label: str = "") -> SafeString:
             label,
             href,
         )
-    return format_html(
-        '<svg class="{}" aria-hidden="true"><use href="{}"/></svg>', css, href
-    )
+    return format_html('<svg class="{}" aria-hidden="true"><use href="{}"/></svg>', css, href)
 
 
 @register.filter
@@ -148,11 +146,8 @@ def due(
     """
     if met or paused:
         tone = "met" if met else "paused"
-        return format_html(
-            '<span class="due {}">{}</span>',
-            tone,
-            note or (_("Met") if met else _("Paused")),
-        )
+        words = note or (_("Met") if met else _("Paused"))
+        return format_html('<span class="due {}" title="{}">{}</span>', tone, words, words)
     if not at:  # a missing template variable arrives as an empty string
         return format_html('<span class="due none">{}</span>', note or "–")
     now = now or timezone.now()
@@ -195,26 +190,26 @@ def progress(
     )
 
 
-def _time(moment: dt.datetime, words: str, marker: str) -> SafeString:
-    return format_html(
-        '<time datetime="{}" title="{}"{}>{}</time>',
-        moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        times.exact(moment),
-        mark_safe(f" {marker}") if marker else "",
-        words,
+def _time(moment: dt.datetime, words: str, *, ticking: bool) -> SafeString:
+    shape = (
+        '<time datetime="{}" title="{}" data-ago>{}</time>'
+        if ticking
+        else '<time datetime="{}" title="{}">{}</time>'
     )
+    stamp = moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return format_html(shape, stamp, times.exact(moment), words)
 
 
 @register.simple_tag
 def ago(moment: dt.datetime | None) -> SafeString:
     """ "4 min ago", kept up to date by the page; the exact moment on hover."""
-    return _time(moment, times.ago(moment), "data-ago") if moment else mark_safe("–")
+    return _time(moment, times.ago(moment), ticking=True) if moment else mark_safe("–")
 
 
 @register.simple_tag
 def when(moment: dt.datetime | None) -> SafeString:
     """ "09:44", "yesterday 09:44", "23 Nov, 09:44"; the exact moment on hover."""
-    return _time(moment, times.when(moment), "") if moment else mark_safe("–")
+    return _time(moment, times.when(moment), ticking=False) if moment else mark_safe("–")
 
 
 @register.filter
@@ -222,9 +217,7 @@ def span(seconds: float | dt.timedelta | None) -> str:
     """Seconds or a timedelta in words: 24 min, 2 h 10 min."""
     if seconds is None:
         return "–"
-    return times.span(
-        seconds.total_seconds() if isinstance(seconds, dt.timedelta) else seconds
-    )
+    return times.span(seconds.total_seconds() if isinstance(seconds, dt.timedelta) else seconds)
 
 
 @register.filter
@@ -260,10 +253,11 @@ def field(
 
 
 def _kind(widget: object) -> str:
-    if isinstance(widget, RadioSelect):
-        return "segments"
+    # the checkboxes are a subclass of the radios
     if isinstance(widget, CheckboxSelectMultiple):
         return "choices"
+    if isinstance(widget, RadioSelect):
+        return "segments"
     if isinstance(widget, CheckboxInput):
         return "check"
     return "file" if isinstance(widget, FileInput) else "input"

@@ -27,7 +27,7 @@ function enliven(root) {
     if (root.matches?.(selector)) attach(root);
     root.querySelectorAll(selector).forEach((element) => attach(element));
   }
-  root.querySelector("[data-focus]")?.focus();
+  root.querySelector("[data-focus]:not(.specimen [data-focus])")?.focus();
 }
 
 htmx.onLoad(enliven);
