@@ -95,7 +95,7 @@ class Orderings:
         return list(self.by_name)
 
     def get(self, name: str | None) -> Ordering:
-        if not name:
+        if name is None:
             return self.default
         found = self.by_name.get(name)
         if found is None:
@@ -300,7 +300,8 @@ def _field_of(queryset: QuerySet[Any, Any], path: str) -> _Column:
     annotation = queryset.query.annotations.get(path)
     if annotation is not None:
         return _Column(annotation.output_field, True)
-    return _model_field(queryset.model, path)
+    model: type[Model] = queryset.model
+    return _model_field(model, path)
 
 
 @lru_cache(maxsize=1024)

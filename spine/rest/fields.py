@@ -9,21 +9,25 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db.models import Model, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 WRONG_TYPE = "wrong_type"
+# JSON Schema's patterns: no NUL; and, where blanks alone are refused, one other character.
+NO_NUL = "^[^\\u0000]*$"
+NOT_BLANK = "^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$"
 TEXT_MAX = 100_000
+REFERENCE_MAX = 500
 INTEGER_MIN, INTEGER_MAX = -(2**31), 2**31 - 1
 
 
 class TextField(serializers.CharField):
     """A JSON string; a number is not silently turned into one."""
 
-    default_error_messages = {WRONG_TYPE: _("Give a text.")}
+    default_error_messages: ClassVar[dict[str, Any]] = {WRONG_TYPE: _("Give a text.")}
 
     def __init__(self, **options: Any) -> None:
         options.setdefault("max_length", TEXT_MAX)
@@ -35,11 +39,19 @@ class TextField(serializers.CharField):
         text: str = super().to_internal_value(data)
         return text
 
+    def json_schema(self, *, reading: bool) -> dict[str, Any]:
+        schema: dict[str, Any] = {"type": "string"}
+        if not reading:
+            schema["pattern"] = NO_NUL if self.allow_blank else NOT_BLANK
+            if self.max_length is not None:
+                schema["maxLength"] = self.max_length
+        return schema
+
 
 class IntegerField(serializers.IntegerField):
     """A JSON integer of 32 bits unless other bounds are given; no text, no true."""
 
-    default_error_messages = {WRONG_TYPE: _("Give a whole number.")}
+    default_error_messages: ClassVar[dict[str, Any]] = {WRONG_TYPE: _("Give a whole number.")}
 
     def __init__(self, **options: Any) -> None:
         options.setdefault("min_value", INTEGER_MIN)
@@ -54,22 +66,31 @@ class IntegerField(serializers.IntegerField):
             self.fail(WRONG_TYPE)
         return int(data)
 
+    def json_schema(self, *, reading: bool) -> dict[str, Any]:
+        schema: dict[str, Any] = {"type": "integer"}
+        if not reading:
+            schema |= {"minimum": self.min_value, "maximum": self.max_value}
+        return schema
+
 
 class BooleanField(serializers.BooleanField):
     """true or false."""
 
-    default_error_messages = {WRONG_TYPE: _("Give true or false.")}
+    default_error_messages: ClassVar[dict[str, Any]] = {WRONG_TYPE: _("Give true or false.")}
 
     def to_internal_value(self, data: Any) -> bool:
         if not isinstance(data, bool):
             self.fail(WRONG_TYPE)
         return bool(data)
 
+    def json_schema(self, *, reading: bool) -> dict[str, Any]:
+        return {"type": "boolean"}
+
 
 class MomentField(serializers.DateTimeField):
     """An ISO 8601 time with its offset; UTC with `Z` when read."""
 
-    default_error_messages = {
+    default_error_messages: ClassVar[dict[str, Any]] = {
         WRONG_TYPE: _("Give a time such as 2026-01-31T09:00:00Z."),
         "no_zone": _("Give the time with its offset, such as 2026-01-31T09:00:00Z."),
     }
@@ -87,11 +108,16 @@ class MomentField(serializers.DateTimeField):
             self.fail(WRONG_TYPE)
         return moment
 
+    def json_schema(self, *, reading: bool) -> dict[str, Any]:
+        return {"type": "string", "format": "date-time"}
+
 
 class DateField(serializers.DateField):
     """An ISO 8601 date."""
 
-    default_error_messages = {WRONG_TYPE: _("Give a date such as 2026-01-31.")}
+    default_error_messages: ClassVar[dict[str, Any]] = {
+        WRONG_TYPE: _("Give a date such as 2026-01-31.")
+    }
 
     def to_internal_value(self, value: Any) -> date:
         if not isinstance(value, str):
@@ -99,11 +125,14 @@ class DateField(serializers.DateField):
         found: date = super().to_internal_value(value)
         return found
 
+    def json_schema(self, *, reading: bool) -> dict[str, Any]:
+        return {"type": "string", "format": "date"}
+
 
 class ChoiceField(serializers.ChoiceField):
     """One of the values, of their own JSON type; the refusal names them."""
 
-    default_error_messages = {
+    default_error_messages: ClassVar[dict[str, Any]] = {
         "invalid_choice": _("“{input}” is none of: {choices}."),
     }
 
@@ -113,28 +142,39 @@ class ChoiceField(serializers.ChoiceField):
                 return value
         if data == "" and self.allow_blank:
             return ""
-        self.fail(
+        return self.fail(
             "invalid_choice",
             input=str(data)[:100],
             choices=", ".join(str(value) for value in self.choices),
         )
 
+    def json_schema(self, *, reading: bool) -> dict[str, Any]:
+        values = list(self.choices)
+        kind = "integer" if all(isinstance(value, int) for value in values) else "string"
+        if reading:
+            # Imported history keeps codes that the choices of today no longer have.
+            return {"type": kind, "examples": values}
+        return {"type": kind, "enum": [*values, ""] if self.allow_blank else values}
+
 
 class ObjectField(serializers.DictField):
     """A JSON object with free members (custom fields); their meaning is checked by the action."""
 
-    default_error_messages = {WRONG_TYPE: _("Give an object.")}
+    default_error_messages: ClassVar[dict[str, Any]] = {WRONG_TYPE: _("Give an object.")}
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if not isinstance(data, dict):
             self.fail(WRONG_TYPE)
         return dict(data)
 
+    def json_schema(self, *, reading: bool) -> dict[str, Any]:
+        return {"type": "object", "additionalProperties": True}
+
 
 class ListField(serializers.ListField):
     """A JSON array of the child's kind."""
 
-    default_error_messages = {WRONG_TYPE: _("Give a list.")}
+    default_error_messages: ClassVar[dict[str, Any]] = {WRONG_TYPE: _("Give a list.")}
 
     def to_internal_value(self, data: Any) -> list[Any]:
         if not isinstance(data, list):
@@ -143,7 +183,7 @@ class ListField(serializers.ListField):
         return found
 
 
-class ComputedField(serializers.Field):
+class ComputedField(serializers.Field[Any, Any, Any, Any]):
     """Read only: `build` of the named columns' values, in their order.
 
     schema: the JSON Schema of the result.
@@ -164,8 +204,39 @@ class ComputedField(serializers.Field):
     def to_representation(self, value: Any) -> Any:
         return value
 
+    def json_schema(self, *, reading: bool) -> dict[str, Any]:
+        return dict(self.schema)
 
-class RefField(serializers.Field):
+
+class BatchField(serializers.Field[Any, Any, Any, Any]):
+    """Read only: a member that one query brings for all rows of a page (links, tags).
+
+    load: (values of `column`, reader) -> {value: member}; empty: the member of the others.
+    """
+
+    def __init__(
+        self,
+        column: str,
+        load: Callable[[Sequence[Any], Any], Mapping[Any, Any]],
+        schema: Mapping[str, Any],
+        *,
+        empty: Callable[[], Any] = lambda: None,
+        **options: Any,
+    ) -> None:
+        self.column = column
+        self.load = load
+        self.schema = dict(schema)
+        self.none = empty
+        super().__init__(read_only=True, **options)
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+    def json_schema(self, *, reading: bool) -> dict[str, Any]:
+        return dict(self.schema)
+
+
+class RefField(serializers.Field[Any, Any, Any, Any]):
     """Another record: reads as {"id", ...shown}, takes its id, a natural key or such an object.
 
     model: the record's; scope: user -> the rows this user may name (others are "unknown");
@@ -173,7 +244,7 @@ class RefField(serializers.Field):
     key_column: what "id" is; expand: dotted path of the serializer that `?expand=` embeds.
     """
 
-    default_error_messages = {
+    default_error_messages: ClassVar[dict[str, Any]] = {
         "unknown_reference": _("There is no “{value}” here, or it is not yours to see."),
         WRONG_TYPE: _("Give an id, a name, or an object with an id."),
     }
@@ -218,22 +289,41 @@ class RefField(serializers.Field):
         if not isinstance(data, str):
             self.fail(WRONG_TYPE)
         # One request names the same person or team many times (bulk): each is looked up once.
-        kept = self.context.setdefault("references", {})
+        context: dict[str, Any] = self.context  # type: ignore[assignment]  # a dict, said too widely
+        kept = context.setdefault("references", {})
         place = (self.model, data)
         if place not in kept:
             kept[place] = find(
-                self.scope(self.context["request"].user), data, self.keys, self.key_column
+                self.scope(context["request"].user), data, self.keys, self.key_column
             )
         if kept[place] is None:
             self.fail("unknown_reference", value=data[:100])
         return kept[place]
+
+    def json_schema(self, *, reading: bool) -> dict[str, Any]:
+        shown = {name: {"type": "string"} for name in self.shown}
+        if reading:
+            # An expanded reference has the members of its own collection besides.
+            return {
+                "type": "object",
+                "properties": {"id": {"type": "string"}, **shown},
+                "required": ["id", *self.shown],
+            }
+        text = {"type": "string", "pattern": NOT_BLANK, "maxLength": REFERENCE_MAX}
+        named = {
+            "type": "object",
+            "properties": {"id": text, **shown},
+            "required": ["id"],
+            "additionalProperties": False,
+        }
+        return {"oneOf": [text, named]}
 
 
 def find(
     queryset: QuerySet[Any], text: str, keys: Sequence[str], key_column: str = "uuid"
 ) -> Any | None:
     """The one row with this id or natural key; None when there is none or more than one."""
-    if "\x00" in text or len(text) > 500:
+    if "\x00" in text or len(text) > REFERENCE_MAX:
         return None
     if key := as_uuid(text):
         return queryset.filter(Q((key_column, key))).first()

@@ -9,6 +9,7 @@ cannot hold is refused with the parameter's name instead of finding nothing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -22,13 +23,20 @@ from django.utils.translation import gettext as _
 from django_filters.constants import EMPTY_VALUES
 
 from spine.kit.errors import DomainError, InvalidInput
-from spine.rest.fields import as_uuid
+from spine.rest import moments
+from spine.rest.fields import NO_NUL, as_uuid
 
 COMPARISONS = ("gt", "gte", "lt", "lte")
 LIST_MAX = 200
 BIGINT_MAX = 2**63 - 1
 TEXT_MAX = 500
 ME = "me"
+TEXT_SCHEMA = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": TEXT_MAX,
+    "pattern": NO_NUL,
+}
 
 
 class CommaList(forms.CharField):
@@ -63,14 +71,35 @@ class FlagField(forms.Field):
         return bool(value == "true")
 
 
+class NumberField(forms.Field):
+    """ASCII digits with an optional minus; Python's int() takes underscores and any script."""
+
+    def __init__(self, *, minimum: int, maximum: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.minimum, self.maximum = minimum, maximum
+
+    def clean(self, value: Any) -> int | None:
+        if value in EMPTY_VALUES:
+            return None
+        text = str(value)
+        if not re.fullmatch(r"-?[0-9]{1,19}", text):
+            raise ValidationError(_("Give a whole number."), "invalid")
+        number = int(text)
+        if not self.minimum <= number <= self.maximum:
+            raise ValidationError(
+                _("Give a whole number from %(minimum)s to %(maximum)s.")
+                % {"minimum": self.minimum, "maximum": self.maximum},
+                "out_of_range",
+            )
+        return number
+
+
 class MomentInput(forms.CharField):
     """An ISO 8601 date or time; without an offset it is UTC."""
 
     def clean(self, value: Any) -> Any:
-        from spine.rest.moments import parse
-
         text = super().clean(value)
-        return parse(text) if text else None
+        return moments.parse(text) if text else None
 
 
 @dataclass(frozen=True)
@@ -116,9 +145,7 @@ class Number(Column):
     lookups: ClassVar[tuple[str, ...]] = ("exact", "in", *COMPARISONS)
 
     def one(self) -> forms.Field:
-        return forms.IntegerField(
-            required=False, min_value=self.minimum, max_value=self.maximum, localize=False
-        )
+        return NumberField(required=False, minimum=self.minimum, maximum=self.maximum)
 
     def value_schema(self) -> dict[str, Any]:
         return {"type": "integer", "minimum": self.minimum, "maximum": self.maximum}
@@ -130,7 +157,7 @@ class Text(Column):
 
     search: bool = False
 
-    schema: ClassVar[Mapping[str, Any]] = {"type": "string", "maxLength": TEXT_MAX}
+    schema: ClassVar[Mapping[str, Any]] = TEXT_SCHEMA
 
     def one(self) -> forms.Field:
         return forms.CharField(required=False, max_length=TEXT_MAX, strip=False)
@@ -155,7 +182,7 @@ class Choice(Column):
     def one(self) -> forms.Field:
         return forms.ChoiceField(
             required=False,
-            choices=[one if isinstance(one, (tuple, list)) else (one, one) for one in self.choices],
+            choices=[(one, one) for one in self.codes()],
         )
 
     def value_schema(self) -> dict[str, Any]:
@@ -176,7 +203,12 @@ class Moment(Column):
     """A time; `opened_at__gte=2026-01-31` or with a clock time and an offset."""
 
     lookups: ClassVar[tuple[str, ...]] = ("exact", *COMPARISONS)
-    schema: ClassVar[Mapping[str, Any]] = {"type": "string", "format": "date-time"}
+    schema: ClassVar[Mapping[str, Any]] = {
+        "anyOf": [
+            {"type": "string", "format": "date-time"},
+            {"type": "string", "format": "date"},
+        ]
+    }
 
     def one(self) -> forms.Field:
         return MomentInput(required=False, max_length=40)
@@ -193,7 +225,7 @@ class Reference(Column):
     keys: tuple[str, ...] = ("name",)
     me: bool = False
 
-    schema: ClassVar[Mapping[str, Any]] = {"type": "string", "maxLength": TEXT_MAX}
+    schema: ClassVar[Mapping[str, Any]] = TEXT_SCHEMA
 
     def one(self) -> forms.Field:
         return forms.CharField(required=False, max_length=TEXT_MAX, strip=False)
@@ -226,12 +258,14 @@ class Reference(Column):
         uuids = {key: text for text in texts if (key := as_uuid(text))}
         yield "uuid", uuids
         others = {text: text for text in texts if as_uuid(text) is None}
-        for key in self.keys:
-            yield key, others
+        for name in self.keys:
+            yield name, others
 
 
 class _ColumnFilter(django_filters.Filter):
     """One lookup of a column, as django-filter wants it."""
+
+    parent: FilterSet  # set by the filterset for itself
 
     def __init__(self, column: Column, path: str, lookup: str) -> None:
         super().__init__(field_name=path, lookup_expr=lookup)
@@ -255,10 +289,13 @@ class _ColumnFilter(django_filters.Filter):
         return self.column.apply(queryset, self.field_name, self.lookup_expr, value)
 
     def value_schema(self) -> dict[str, Any]:
-        """JSON Schema of the parameter."""
-        if self.lookup_expr == "in":
-            return {"type": "string", "description": _("Values separated by commas.")}
-        return self.column.value_schema()
+        """JSON Schema of the parameter; a list is written with commas (`style: form`)."""
+        one = self.column.value_schema()
+        if self.lookup_expr != "in":
+            return one
+        if one.get("type") == "string" and "enum" not in one:
+            one["pattern"] = "^[^,\\s\\u0000]+$"
+        return {"type": "array", "items": one, "minItems": 1, "maxItems": LIST_MAX}
 
 
 class FilterSet(django_filters.FilterSet):
@@ -268,7 +305,7 @@ class FilterSet(django_filters.FilterSet):
 
     @classmethod
     def get_filters(cls) -> dict[str, django_filters.Filter]:
-        made: dict[str, django_filters.Filter] = dict(super().get_filters())
+        made: dict[str, django_filters.Filter] = dict(super().get_filters())  # type: ignore[no-untyped-call]
         for name, column in cls.columns.items():
             for parameter, one in column.filters(name).items():
                 made.setdefault(parameter, one)
@@ -289,10 +326,16 @@ class FilterSet(django_filters.FilterSet):
         if only_given:
             given = data or {}
             self.base_filters = {
-                name: one for name, one in type(self).base_filters.items() if name in given
+                name: one for name, one in declared_filters(type(self)).items() if name in given
             }
         super().__init__(data, queryset, request=request, prefix=prefix)
         self.user = user if user is not None else getattr(request, "user", None)
+
+
+def declared_filters(filterset: type[FilterSet]) -> dict[str, django_filters.Filter]:
+    """Every parameter of the filterset by name; django-filter's metaclass gathers them."""
+    gathered: dict[str, django_filters.Filter] = vars(filterset)["base_filters"]
+    return gathered
 
 
 def apply_strictly(
@@ -304,7 +347,7 @@ def apply_strictly(
     reserved: Iterable[str] = (),
 ) -> QuerySet[Any]:
     """The filtered rows; InvalidInput names each unknown, repeated or wrong parameter."""
-    known = filterset.base_filters
+    known = declared_filters(filterset)
     reserved = set(reserved)
     wrong: list[DomainError] = []
     for name, values in parameters.lists():
@@ -314,10 +357,14 @@ def apply_strictly(
         elif len(values) > 1:
             message = _("Give this parameter once; several values go into the “in” form.")
             wrong.append(DomainError("repeated_parameter", message, name))
+        elif name in known and not values[0]:
+            # A page's form sends its empty inputs; a program that does has lost a value, and an
+            # unfiltered list would be the wrong answer.
+            wrong.append(DomainError("empty_value", _("This parameter has no value."), name))
     if wrong:
         raise InvalidInput(wrong)
     filters = filterset(parameters, queryset, user=user, only_given=True)
-    if not filters.is_valid():
+    if filters.errors:
         raise InvalidInput(
             [
                 DomainError(error.code or "invalid", " ".join(error.messages), name)

@@ -43,8 +43,8 @@ class FormParser(MultiPartParser):
         stream: IO[Any],
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
-    ) -> DataAndFiles:
-        result: DataAndFiles = super().parse(stream, media_type, parser_context)
+    ) -> DataAndFiles[Any, Any]:
+        result: DataAndFiles[Any, Any] = super().parse(stream, media_type, parser_context)
         for values in dict(result.data.lists()).values():
             for value in values:
                 _refuse_unstorable(value, 0)

@@ -95,7 +95,8 @@ def of_domain(error: DomainError) -> dict[str, Any]:
 def of_exception(error: Exception) -> tuple[dict[str, Any], dict[str, str]] | None:
     """(problem, headers) of anything a request may cause; None where the fault is ours."""
     if isinstance(error, DomainError):
-        return of_domain(error), {}
+        wait = getattr(error, "retry_after", None)
+        return of_domain(error), {"Retry-After": str(wait)} if wait else {}
     if isinstance(error, exceptions.APIException):
         return _of_api(error)
     if isinstance(error, Http404):

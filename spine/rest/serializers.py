@@ -15,7 +15,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from spine.kit.errors import DomainError, InvalidInput
-from spine.rest.fields import WRONG_TYPE, ComputedField, RefField
+from spine.rest.fields import WRONG_TYPE, BatchField, ComputedField, RefField
 
 
 class StrictSerializer(serializers.Serializer[Any]):
@@ -85,12 +85,19 @@ class Plan:
     members: tuple[Member, ...]
     columns: tuple[str, ...]
     expansions: tuple[Expansion, ...] = ()
+    batches: tuple[tuple[str, BatchField], ...] = ()
     _makers: tuple[tuple[str, Callable[[Mapping[str, Any]], Any]], ...] = field(default=())
 
     def render(self, rows: Iterable[Mapping[str, Any]], user: Any) -> list[dict[str, Any]]:
         """Rows of `.values(*columns)` as records."""
         makers = self._makers
+        rows = list(rows)
         records = [{name: make(row) for name, make in makers} for row in rows]
+        for name, batch in self.batches:
+            # Its place among the members is taken already, by the column it goes by.
+            found = batch.load([row[batch.column] for row in rows], user) if rows else {}
+            for row, record in zip(rows, records, strict=True):
+                record[name] = found.get(row[batch.column], batch.none())
         for expansion in self.expansions:
             _embed(records, expansion, user)
         return records
@@ -125,7 +132,12 @@ def _plan(serializer: type[StrictSerializer], fields: str, expand: str) -> Plan:
     members = tuple(_member(name, declared[name]) for name in declared if name in names)
     columns = tuple(dict.fromkeys(path for member in members for path in member.columns))
     makers = tuple((member.name, _maker(member)) for member in members)
-    return Plan(members, columns, expansions, makers)
+    batches = tuple(
+        (name, one)
+        for name, one in declared.items()
+        if isinstance(one, BatchField) and name in names
+    )
+    return Plan(members, columns, expansions, batches, makers)
 
 
 def _names(listed: str, known: Mapping[str, Any], parameter: str) -> list[str]:
@@ -145,6 +157,8 @@ def _names(listed: str, known: Mapping[str, Any], parameter: str) -> list[str]:
 
 
 def _member(name: str, declared: Any) -> Member:
+    if isinstance(declared, BatchField):
+        return Member(name, (declared.column,))
     if isinstance(declared, ComputedField):
         return Member(name, declared.columns, declared.build)
     source = (declared.source or name).replace(".", "__")
