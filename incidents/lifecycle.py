@@ -6,8 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from incidents.models import CloseCode
 from incidents.models import State as S
@@ -44,9 +43,7 @@ def _take(ticket: Ticket, actor: User, _values: dict[str, Any]) -> dict[str, Any
 
 def _hold_fits(_ticket: Ticket, _actor: User, values: dict[str, Any]) -> None:
     if values["hold_reason"] == HoldReason.CALLER and not values.get("comment"):
-        raise DomainError(
-            "required", _("Tell the caller what you need from them."), "comment"
-        )
+        raise DomainError("required", _("Tell the caller what you need from them."), "comment")
     if "follow_up_at" in values:
         moment = parse_moment(values["follow_up_at"], "follow_up_at")
         if not now() < moment <= now() + FOLLOW_UP_LIMIT:

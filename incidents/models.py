@@ -8,6 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from incidents.querysets import IncidentManager
+from spine.sla.models import Calendar
 from spine.tickets.models import Ticket
 
 
@@ -45,5 +46,22 @@ class Incident(Ticket):
 
     objects = IncidentManager()
 
+
+class IncidentSettings(models.Model):
+    """What administrators tune about incidents; one row."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    # Business days that the caller has to say that it did not help.
+    auto_close_days = models.PositiveSmallIntegerField(default=5)
+    calendar = models.ForeignKey(
+        Calendar, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+
     class Meta:
-        constraints: ClassVar = []
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=models.Q(id=1), name="incident_settings_one_row"),
+            models.CheckConstraint(
+                condition=models.Q(auto_close_days__range=(1, 90)),
+                name="incident_auto_close_1_to_90_days",
+            ),
+        ]

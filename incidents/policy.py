@@ -25,8 +25,10 @@ def _involved(user: User, ticket: Ticket) -> bool:
 @rule("incident.create")
 def create(user: User, ticket: Any) -> Decision:
     """Everybody reports what troubles them; for somebody else, staff do."""
-    if ticket is None or ticket.caller_id == user.pk or _staff(
-        user, Right.TICKETS_FOR_OTHERS, ticket
+    if (
+        ticket is None
+        or ticket.caller_id == user.pk
+        or _staff(user, Right.TICKETS_FOR_OTHERS, ticket)
     ):
         return YES
     if not reach_of(user).is_staff:

@@ -1,4 +1,4 @@
-"""Tasks of the platform itself."""
+"""The platform's own pulse."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from itsm.doctor import heartbeat
 
 
 @shared_task(name="itsm.heartbeat")
-def beat_heartbeat() -> None:
-    """Sent by beat, run by a worker: a fresh time proves both and the broker between them."""
+def beat() -> None:
+    """Sent by beat, run by a worker: a fresh mark proves both."""
     heartbeat.record()

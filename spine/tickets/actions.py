@@ -256,9 +256,7 @@ def watch(ticket: Ticket, *, actor: User, user: User | None = None, on: bool = T
             changed = bool(gone)
         if changed:
             verb = "watched" if on else "unwatched"
-            op.record(
-                target=stored, verb=f"{ticket.kind}.{verb}", data={"user": watcher.username}
-            )
+            op.record(target=stored, verb=f"{ticket.kind}.{verb}", data={"user": watcher.username})
 
 
 def link(source: Ticket, target: Ticket, *, actor: User, type: str) -> Link:  # noqa: A002
@@ -302,7 +300,10 @@ def _row_tables(model: type[models.Model]) -> tuple[str, ...]:
 def check_version(stored: Ticket, expected: int | None) -> None:
     if expected is not None and expected != stored.version:
         raise StaleVersion(
-            _("Somebody changed this record meanwhile. Nothing of yours is lost: compare and save again."),
+            _(
+                "Somebody changed this record meanwhile. "
+                "Nothing of yours is lost: compare and save again."
+            ),
             current=stored.version,
         )
 
@@ -378,4 +379,3 @@ def _count_reassignment(stored: Ticket, changes: Mapping[str, list[Any]]) -> Non
         if pair is not None and pair[0] is not None and pair[1] is not None:
             stored.reassignment_count += 1
             return
-

@@ -143,9 +143,7 @@ def clean_values(move: Move, values: Mapping[str, Any]) -> dict[str, Any]:
     known = {value.name: value for value in move.values}
     for name in values:
         if name not in known:
-            errors.append(
-                DomainError("unknown_field", _("There is no such field."), name)
-            )
+            errors.append(DomainError("unknown_field", _("There is no such field."), name))
     cleaned: dict[str, Any] = {}
     for value in move.values:
         given = values.get(value.name)
@@ -177,7 +175,8 @@ def _check_value(value: Value, given: Any) -> DomainError | None:
                 _("At most %(count)d characters.") % {"count": value.max_length},
                 value.name,
             )
-    if value.kind == "choice" and value.choices is not None:
-        if given not in {code for code, _label in value.choices()}:
-            return DomainError("invalid_choice", _("There is no such choice."), value.name)
-    return None
+    if value.kind != "choice" or value.choices is None:
+        return None
+    if given in {code for code, _label in value.choices()}:
+        return None
+    return DomainError("invalid_choice", _("There is no such choice."), value.name)

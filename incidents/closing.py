@@ -1,0 +1,64 @@
+"""Resolved incidents close by themselves after some business days without a word."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from incidents import actions
+from incidents.models import Incident, IncidentSettings
+from spine.kit.errors import Conflict
+from spine.people.models import User
+from spine.sla.calendar import WorkCalendar
+from spine.sla.hours import CLOSED, WHOLE_DAY
+from spine.sla.querysets import load_work_calendar
+
+BATCH = 200
+# Nobody waits longer than this, whatever the calendar closes.
+LONGEST = 400
+
+
+def business_days_before(calendar: WorkCalendar, moment: datetime, days: int) -> datetime:
+    """A moment at least `days` business days back: the same local time on the business day that
+    lies that many before. On a day without hours, the end of the last business day counts as now,
+    so that nothing closes over a weekend that would not have closed by its eve."""
+    local = moment.astimezone(calendar.zone)
+    day = _business_day_up_to(calendar, local.date())
+    at = local.timetz() if day == local.date() else time.max.replace(tzinfo=calendar.zone)
+    for _step in range(days):
+        day = _business_day_up_to(calendar, day - timedelta(days=1))
+    return datetime.combine(day, at).astimezone(moment.tzinfo)
+
+
+def _business_day_up_to(calendar: WorkCalendar, day: date) -> date:
+    for _step in range(LONGEST):
+        if calendar.hours_on(day):
+            return day
+        day -= timedelta(days=1)
+    return day
+
+
+def close_silent(*, actor: User, moment: datetime) -> int:
+    """Closes what has been resolved for long enough. Returns how many; safe to run twice."""
+    tuned = IncidentSettings.objects.select_related("calendar").first() or IncidentSettings()
+    calendar = (
+        load_work_calendar(tuned.calendar_id) if tuned.calendar_id is not None else _weekdays()
+    )
+    cutoff = business_days_before(calendar, moment, tuned.auto_close_days)
+    closed = 0
+    waiting = Incident.objects.filter(state="resolved", resolved_at__lte=cutoff)
+    for incident in waiting.order_by("resolved_at")[:BATCH]:
+        try:
+            actions.move_incident(incident, "close", actor=actor, source="task")
+        except Conflict:
+            # Reopened or closed by somebody in this very moment: they win.
+            continue
+        closed += 1
+    return closed
+
+
+def _weekdays() -> WorkCalendar:
+    """Monday to Friday in UTC, for an installation without a calendar yet."""
+    open_, closed = WHOLE_DAY, CLOSED
+    week = (open_, open_, open_, open_, open_, closed, closed)
+    return WorkCalendar("weekdays", ZoneInfo("UTC"), week)
