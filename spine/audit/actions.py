@@ -67,7 +67,7 @@ def erase_personal(
 
 def _erase_names(person_id: int) -> int:
     existing = set(connection.introspection.table_names())
-    archived = [name for name in Archive.objects.values_list("table", flat=True)]
+    archived = list(Archive.objects.values_list("table", flat=True))
     erased = 0
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('evenkeel.erasure', 'on', true)")
@@ -75,7 +75,7 @@ def _erase_names(person_id: int) -> int:
             cursor.execute(
                 f"UPDATE {connection.ops.quote_name(name)} "
                 "SET actor_label = '', actor_salt = NULL "
-                "WHERE actor_id = %s AND actor_salt IS NOT NULL",
+                "WHERE actor_id = %s AND actor_salt IS NOT NULL",  # noqa: S608 - our own names
                 [person_id],
             )
             erased += cursor.rowcount

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import connections, transaction
@@ -28,11 +28,16 @@ from spine.audit.targets import target_of
 from spine.audit.writing import Recorded, write
 from spine.kit.clock import now
 
-# Called once with all that an operation wrote, inside its transaction.
-Observer = Callable[[list[Recorded], uuid.UUID], None]
+
+class Observer(Protocol):
+    """Called once with all that an operation wrote, inside its transaction."""
+
+    def __call__(self, recorded: list[Recorded], operation: uuid.UUID, /) -> None: ...
+
 
 _open: ContextVar[Operation | None] = ContextVar("audit_operation", default=None)
 _source: ContextVar[str] = ContextVar("audit_source", default=Source.SHELL.value)
+_NOT_OPEN = uuid.UUID(int=0)
 # What the outside triggers look at: set (to the operation's id) for the transaction alone.
 OPERATION_SETTING = "evenkeel.operation"
 _SOURCES = frozenset(Source.values)
@@ -84,6 +89,8 @@ class Operation:
         self._salt = uuid.uuid4()
         self._digest = name_digest(self._salt, self._label)
         self._closed = False
+        self.id: uuid.UUID = _NOT_OPEN
+        self.source = ""
         self._root: Operation = self
         self._buffer: list[Recorded] = []
         self._observers: dict[Observer, None] = {}
@@ -179,7 +186,7 @@ class Operation:
         connection = connections[self.using]
         rows = self._buffer
         if any(row.marker for row in rows):
-            alive = {function for _, function, _ in connection.run_on_commit}
+            alive = {hook[1] for hook in connection.run_on_commit}
             rows = [row for row in rows if row.marker is None or row.marker in alive]
         # A transaction that was opened here ends here, and the setting with it.
         close = _CLOSE if self._inside else ""
@@ -211,7 +218,8 @@ def current_operation() -> uuid.UUID | None:
 
 
 def _savepoints(using: str) -> tuple[str, ...]:
-    return tuple(sid for sid in connections[using].savepoint_ids if sid is not None)
+    # `atomic(savepoint=False)` leaves None there: no point to roll back to.
+    return tuple(filter(None, connections[using].savepoint_ids))
 
 
 def _marker() -> Callable[[], None]:

@@ -11,7 +11,7 @@ from django.db import models
 from spine.audit.targets import target_of
 
 if TYPE_CHECKING:
-    from spine.audit.models import Entry  # noqa: F401 - names the model in the type below
+    from spine.audit.models import Entry
 
 
 class EntryQuerySet(models.QuerySet["Entry"]):

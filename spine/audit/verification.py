@@ -204,7 +204,10 @@ class _Verifier:
     def _lost(self, seal: Seal, pk: int) -> Break:
         """A listed entry is not in its place: gone, or moved there by a changed transaction id."""
         with connection.cursor() as cursor:
-            cursor.execute(f"SELECT 1 FROM ({self._source('id')}) e WHERE id = %s", [pk])
+            cursor.execute(
+                f"SELECT 1 FROM ({self._source('id')}) e WHERE id = %s",  # noqa: S608
+                [pk],
+            )
             what = "altered" if cursor.fetchone() else "missing"
         return Break(what, seal=seal.pk, entry=pk)
 
@@ -220,8 +223,9 @@ class _Verifier:
             self.report.erased += 1
 
     def _source(self, columns: str) -> str:
+        """The trail with the detached months, as SQL; columns are this module's own."""
         names = (connection.ops.quote_name(name) for name in ("audit_entry", *self.attached))
-        return " UNION ALL ".join(f"SELECT {columns} FROM {name}" for name in names)
+        return " UNION ALL ".join(f"SELECT {columns} FROM {name}" for name in names)  # noqa: S608
 
     def _entries(self) -> Iterator[_Row]:
         name_ok = (
@@ -231,10 +235,9 @@ class _Verifier:
         erased = "CASE WHEN actor_salt IS NULL THEN coalesce(actor_id, 0) END"
         columns = f"xid, id, {DIGEST_SQL}, {name_ok}, {erased}"
         with connection.chunked_cursor() as cursor:
-            cursor.itersize = _FETCH
             # The columns are computed after the sort, which the index on (xid, id) provides.
             cursor.execute(
-                f"SELECT {columns} FROM ({self._source('*')}) e ORDER BY e.xid, e.id",
+                f"SELECT {columns} FROM ({self._source('*')}) e ORDER BY e.xid, e.id",  # noqa: S608
             )
             while chunk := cursor.fetchmany(_FETCH):
                 for xid, pk, digest, ok, erased_actor in chunk:
@@ -243,7 +246,7 @@ class _Verifier:
     def _erased_people(self) -> frozenset[str]:
         with connection.cursor() as cursor:
             cursor.execute(
-                f"SELECT DISTINCT target_id FROM ({self._source('verb, target_id')}) e "
+                f"SELECT DISTINCT target_id FROM ({self._source('verb, target_id')}) e "  # noqa: S608
                 "WHERE verb = %s",
                 [ERASED_VERB],
             )
@@ -271,7 +274,7 @@ class _Verifier:
                       jsonb_build_object('changes', e.changes, 'data', e.data)
                           #>> (string_to_array(p.path, '.') || ARRAY['digest'])
                 ORDER BY p.entry_id LIMIT 1
-            """)
+            """)  # noqa: S608
             found = cursor.fetchone()
         if found:
             raise _Broken(Break("personal", entry=found[0], detail=found[1]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from argparse import ArgumentParser
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -79,13 +79,14 @@ class Command(BaseCommand):
 
 
 def _month(text: str) -> date:
-    return datetime.strptime(text, "%Y-%m").date()
+    return date.fromisoformat(f"{text}-01")
 
 
 def _person(username: str) -> AbstractBaseUser:
     model = get_user_model()
     try:
-        return model._default_manager.get(**{model.USERNAME_FIELD: username})
+        person: AbstractBaseUser = model._default_manager.get(**{model.USERNAME_FIELD: username})
+        return person
     except model.DoesNotExist:
         raise CommandError(_("There is no user %(name)s.") % {"name": username}) from None
 
