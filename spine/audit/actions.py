@@ -73,9 +73,9 @@ def _erase_names(person_id: int) -> int:
         cursor.execute("SELECT set_config('evenkeel.erasure', 'on', true)")
         for name in ("audit_entry", *(table for table in archived if table in existing)):
             cursor.execute(
-                f"UPDATE {connection.ops.quote_name(name)} "
+                f"UPDATE {connection.ops.quote_name(name)} "  # noqa: S608 - quoted
                 "SET actor_label = '', actor_salt = NULL "
-                "WHERE actor_id = %s AND actor_salt IS NOT NULL",  # noqa: S608 - our own names
+                "WHERE actor_id = %s AND actor_salt IS NOT NULL",
                 [person_id],
             )
             erased += cursor.rowcount

@@ -50,11 +50,12 @@ def partitions() -> list[Partition]:
             """
             SELECT name, bounds[1]::timestamptz, bounds[2]::timestamptz FROM (
                 SELECT c.relname AS name, regexp_match(
-                    pg_get_expr(c.relpartbound, c.oid), $$FROM \\('(.+)'\\) TO \\('(.+)'\\)$$) AS bounds
+                    pg_get_expr(c.relpartbound, c.oid), %s) AS bounds
                 FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
                 WHERE i.inhparent = 'audit_entry'::regclass
             ) p WHERE bounds IS NOT NULL ORDER BY 2
-            """
+            """,
+            [r"FROM \('(.+)'\) TO \('(.+)'\)$"],
         )
         return [
             Partition(table, first.astimezone(UTC), last.astimezone(UTC))
@@ -68,7 +69,7 @@ def unsealed_in(table: str) -> int:
     name = connection.ops.quote_name(table)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT count(*) FROM {name} WHERE (xid, id) > (%s, %s)",
+            f"SELECT count(*) FROM {name} WHERE (xid, id) > (%s, %s)",  # noqa: S608 - quoted
             [last.upto_xid, last.upto_id] if last else [-1, 0],
         )
         return int(cursor.fetchone()[0])
@@ -97,7 +98,7 @@ def detach(partition: Partition) -> Archive:
             SELECT lower(run), upper(run) - 1 FROM (
                 SELECT unnest(range_agg(int8range(id, id, '[]'))) AS run FROM {name}
             ) r ORDER BY 1
-            """
+            """  # noqa: S608 - quoted
         )
         runs = [[first, last] for first, last in cursor.fetchall()]
     return Archive.objects.create(

@@ -104,7 +104,7 @@ def _seal_next(limit: int) -> Seal | None:
                 SELECT * FROM audit_entry
                 WHERE (xid, id) > (%s, %s) AND xid < bound.b ORDER BY xid, id LIMIT %s
             ) e ON true ORDER BY e.xid, e.id
-            """,
+            """,  # noqa: S608 - the expression above
             [*after, limit],
         )
         rows: list[tuple[Any, ...]] = cursor.fetchall()
