@@ -47,6 +47,8 @@ export function attach(select, say) {
       option_create: (data, escape) => `<div class="create">${escape(say("create", { text: data.input }))}</div>`,
     },
     onInitialize() {
+      // the box speaks for it
+      select.setAttribute("aria-hidden", "true");
       this.control_input.setAttribute("aria-label", label);
       const about = select.getAttribute("aria-describedby");
       if (about) this.control_input.setAttribute("aria-describedby", about);
