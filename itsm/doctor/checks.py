@@ -110,7 +110,8 @@ def beat() -> Finding:
 def queue() -> Finding:
     """Tasks that wait in the broker, and promised deliveries that are overdue or given up."""
     with app.connection_for_read() as link:
-        waiting = int(link.default_channel.client.llen(app.conf.task_default_queue))
+        channel: Any = link.default_channel
+        waiting = int(channel.client.llen(app.conf.task_default_queue))
     pending = Q(state=Delivery.State.PENDING, wake_at__lte=timezone.now())
     facts = Delivery.objects.aggregate(
         oldest=Min("wake_at", filter=pending),

@@ -31,7 +31,8 @@ def _by(port: int) -> str:
     # Another user's processes can't be named without root; the line is still of use.
     with contextlib.suppress(psutil.Error, PermissionError):
         for link in psutil.net_connections(kind="tcp"):
-            if link.status == psutil.CONN_LISTEN and link.laddr.port == port and link.pid:
+            listens = link.status == psutil.CONN_LISTEN and link.laddr and link.laddr[1] == port
+            if listens and link.pid:
                 with contextlib.suppress(psutil.Error):
                     return f" by {psutil.Process(link.pid).name()} (process {link.pid})"
     return ""
