@@ -10,6 +10,7 @@ MAX_LENGTH = 150
 MAX_OCTETS = 240
 _EXTENSION_LENGTH = 16
 _FORBIDDEN = re.compile(r'[<>:"|?*]')
+_BREAKS = "\t\r\n\u2028\u2029"
 _SPACES = re.compile(r"\s+")
 _RESERVED = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 
@@ -19,9 +20,9 @@ def clean_name(given: str) -> str:
     characters (they make "gpj.exe" read "exe.jpg"), of bounded length with its extension kept."""
     last = unicodedata.normalize("NFC", given).replace("\\", "/").rsplit("/", 1)[-1]
     visible = "".join(
-        " " if character.isspace() else character
+        " " if character in _BREAKS else character
         for character in last
-        if character.isspace() or unicodedata.category(character)[0] not in "C"
+        if character in _BREAKS or unicodedata.category(character)[0] != "C"
     )
     name = _SPACES.sub(" ", _FORBIDDEN.sub("_", visible)).strip(" .")
     if _RESERVED.match(name):

@@ -112,8 +112,8 @@ def _is_plain_text(head: bytes) -> bool:
     try:
         head.decode()
     except UnicodeDecodeError as error:
-        # The head may end within a character.
-        if error.start < len(head) - 3:
+        # A full head may end within a character.
+        if len(head) < HEAD or error.start < HEAD - 3:
             return False
     return not any(octet < 9 or 13 < octet < 32 for octet in head if octet != 27)
 

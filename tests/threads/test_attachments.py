@@ -200,7 +200,8 @@ def test_the_number_of_files_has_a_limit(caller, thread, monkeypatch):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_rolled_back_file_is_swept_and_a_kept_one_is_not(caller, thread, folder):
-    kept = attach(caller, thread, "a.txt", b"kept")
+    with transaction.atomic():
+        kept = attach(caller, thread, "a.txt", b"kept")
     with transaction.atomic():
         attach(caller, thread, "b.txt", b"lost")
         transaction.set_rollback(True)
@@ -218,7 +219,8 @@ def test_a_rolled_back_file_is_swept_and_a_kept_one_is_not(caller, thread, folde
 
 @pytest.mark.django_db(transaction=True)
 def test_a_removed_file_goes_only_when_that_has_committed(caller, thread, folder):
-    made = attach(caller, thread, "a.txt", b"a")
+    with transaction.atomic():
+        made = attach(caller, thread, "a.txt", b"a")
     with transaction.atomic():
         actions.remove_attachment(actor=caller, attachment=made)
         assert len(stored_files(folder)) == 1
