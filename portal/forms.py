@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -31,7 +31,7 @@ class Trouble:
     STOPPED = "stopped"
     SLOWED = "slowed"
     SMALL = "small"
-    LEVELS = {
+    LEVELS: ClassVar = {
         STOPPED: (Impact.MEDIUM, Urgency.HIGH),
         SLOWED: (Impact.LOW, Urgency.MEDIUM),
         SMALL: (Impact.LOW, Urgency.LOW),

@@ -1,4 +1,4 @@
-"""What happened to a ticket, as its caller may read it: public words and the moments that matter."""
+"""What happened to a ticket, as its caller may read it: public words and the great moments."""
 
 from __future__ import annotations
 

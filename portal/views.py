@@ -74,7 +74,7 @@ def _first_name(name: str) -> str:
 @require_GET
 def suggest(request: HttpRequest) -> HttpResponse:
     """While typing: one's own tickets that say the same, so that nothing is reported twice."""
-    text = request.GET.get("q", "").strip()[:100]
+    text = (request.GET.get("q") or request.GET.get("title", "")).strip()[:100]
     hits: list[Incident] = []
     if len(text) >= 2:
         hits = list(_own(_person(request)).filter(title__icontains=text)[:SUGGESTIONS])

@@ -20,7 +20,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeAlias
 
-from django.db.models import Q
+from django.db.models import F, Q, TextField, Value
+from django.db.models.functions import Cast
+from django.db.models.lookups import Exact
 from django.utils.translation import gettext as _
 
 from spine.kit.errors import DomainError
@@ -142,7 +144,7 @@ def _leaf_q(leaf: Condition) -> Q:
 
 def _blank(field: str) -> Q:
     """`""` compared as text, so that the same leaf serves text and number columns."""
-    return Q(**{f"{field}__regex": r"^$"})
+    return Q(Exact(Cast(F(field), TextField()), Value("")))
 
 
 def compile_predicate(condition: Condition) -> Predicate:

@@ -32,7 +32,7 @@ from spine.people.models import (
 from spine.people.policy import require
 from spine.people.roles import Role
 
-TOKEN_PREFIX = "ek_"
+KEY_PREFIX = "ek_"
 
 
 def create_organization(*, actor: User, code: str, name: str, **values: Any) -> Organization:
@@ -109,9 +109,7 @@ def create_user(
             with transaction.atomic():
                 user.save()
         except IntegrityError as error:
-            raise Conflict(
-                "taken", _("This user name is taken already."), "username"
-            ) from error
+            raise Conflict("taken", _("This user name is taken already."), "username") from error
         Membership.objects.bulk_create(
             Membership(user=user, department=department, is_primary=place == 0)
             for place, department in enumerate(departments)
@@ -173,7 +171,12 @@ def set_password(*, actor: User, user: User, password: str) -> None:
 
 
 def create_team(
-    *, actor: User, name: str, organization: Organization, members: Iterable[User] = (), **values: Any
+    *,
+    actor: User,
+    name: str,
+    organization: Organization,
+    members: Iterable[User] = (),
+    **values: Any,
 ) -> Team:
     require(actor, "people.manage")
     with operation(actor, "team.create") as op:
@@ -218,9 +221,7 @@ def grant(
     if (user is None) == (team is None):
         raise DomainError("required", _("Name either a person or a team."), "user")
     if restricted_team is not None and not reason.strip():
-        raise DomainError(
-            "required", _("Opening a restricted queue needs a reason."), "reason"
-        )
+        raise DomainError("required", _("Opening a restricted queue needs a reason."), "reason")
     if starts_at and ends_at and ends_at <= starts_at:
         raise DomainError("invalid", _("The end must come after the start."), "ends_at")
     with operation(actor, "grant.create") as op:
@@ -275,7 +276,7 @@ def create_token(
         raise DomainError("required", _("Give the token a name."), "name")
     if expires_at is not None and expires_at <= now():
         raise DomainError("invalid", _("The end must lie in the future."), "expires_at")
-    key = TOKEN_PREFIX + secrets.token_urlsafe(32)
+    key = KEY_PREFIX + secrets.token_urlsafe(32)
     with operation(actor, "token.create") as op:
         token = ApiToken.objects.create(
             user=owner,

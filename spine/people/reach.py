@@ -88,7 +88,7 @@ def _compute(user: User) -> Reach:
             for right in RIGHTS[Role(role)]:
                 _widen(rights, right, scope)
     if user.is_system:
-        rights = {right: None for right in Right}
+        rights = dict.fromkeys(Right)
     return Reach(
         user_id=user.pk,
         organization_id=user.organization_id,
