@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from itsm.doctor import State, examine
+from itsm.doctor import CHECKS, State, examine
 
 
 class Command(BaseCommand):
@@ -17,9 +17,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="machine-readable answer")
+        parser.add_argument(
+            "--only", action="append", choices=[name for name, _ in CHECKS], help="this check"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        found = examine()
+        found = examine(options["only"] or ())
         healthy = all(finding.state != State.FAILED for _, finding in found)
         if options["json"]:
             checks = [finding.as_dict(name) for name, finding in found]
