@@ -43,11 +43,13 @@ CLOSED_BLOCKS_LIMIT = 3653 // BLOCK_DAYS + 1
 class SpecialDay(NamedTuple):
     """A date whose hours replace the weekday's: closed (no hours), a make-up workday, a short day.
 
-    name: what people call it, such as "National Day".
+    name: what people call it, such as "National Day", in English or as typed; translations:
+    {language code: name}. A make-up workday has no name of its own.
     """
 
     hours: Hours
     name: str = ""
+    translations: Mapping[str, str] = MappingProxyType({})
 
 
 class _Block(NamedTuple):
@@ -80,6 +82,7 @@ class WorkCalendar:
     """Working hours in a time zone, with the dates that depart from them.
 
     week: the hours of Monday to Sunday. special_days: by local date; they win over the weekday.
+    version: which state of the stored calendar this is, to find clocks that used an older one.
     The object is immutable and keeps what it has worked out, so share it (`load_work_calendar`).
     Instants must be aware datetimes from 1900 to 2199; results are in UTC.
     """
@@ -90,6 +93,7 @@ class WorkCalendar:
     special_days: Mapping[date, SpecialDay] = field(
         default_factory=lambda: MappingProxyType({}), hash=False
     )
+    version: int = 0
     _blocks: dict[int, _Block] = field(
         default_factory=dict, init=False, repr=False, compare=False, hash=False
     )
