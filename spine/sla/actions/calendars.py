@@ -270,8 +270,10 @@ def _cleaned(calendar: Calendar, values: Mapping[str, Any]) -> dict[str, Any]:
         cleaned["name"] = check_name(Calendar, values["name"], calendar.pk)
     if "translations" in values:
         cleaned["translations"] = clean_translations(values["translations"])
-    if "zone" in values and values["zone"] not in zoneinfo.available_timezones():
-        raise DomainError("unknown_zone", _("This time zone is not known."), "zone")
+    if "zone" in values:
+        zone = values["zone"]
+        if not isinstance(zone, str) or zone not in zoneinfo.available_timezones():
+            raise DomainError("unknown_zone", _("This time zone is not known."), "zone")
     if values.get("week"):
         cleaned["week"] = format_week(parse_week(values["week"], "week"))
     for flag in ("is_24x7", "active"):

@@ -59,7 +59,7 @@ def create_policy(
         if agreement not in Policy.Agreement.values:
             raise DomainError("bad_agreement", _("Give SLA, OLA or UC."), "agreement")
         subject_of(ticket_kind)
-        policy = Policy(ticket_kind=ticket_kind, agreement=agreement)
+        policy = Policy(ticket_kind=ticket_kind, agreement=agreement, calendar=calendar)
         values = {
             "name": name,
             "translations": translations or {},
@@ -159,6 +159,8 @@ def _cleaned(policy: Policy, values: Mapping[str, Any]) -> dict[str, Any]:
         cleaned["name"] = check_name(Policy, values["name"], policy.pk)
     if "translations" in values:
         cleaned["translations"] = clean_translations(values["translations"])
+    if "calendar" in values:
+        cleaned["calendar"] = _stored(values["calendar"])
     if "conditions" in values:
         cleaned["conditions"] = validate(values["conditions"], subject.fields)
     if "pause_reasons" in values:
@@ -171,6 +173,13 @@ def _cleaned(policy: Policy, values: Mapping[str, Any]) -> dict[str, Any]:
     if "active" in values and not isinstance(values["active"], bool):
         raise DomainError("wrong_type", _("Give true or false."), "active")
     return cleaned
+
+
+def _stored(calendar: object) -> Calendar:
+    found = Calendar.objects.filter(pk=calendar.pk) if isinstance(calendar, Calendar) else []
+    for row in found:
+        return row
+    raise DomainError("required", _("Choose a calendar."), "calendar")
 
 
 def _check_calendar(policy: Policy) -> None:
