@@ -15,7 +15,7 @@ from spine.sla.hours import parse_week
 from tests.sla.calendars import DAYS, Drawn, amounts, drawn_calendars, minutes, pauses
 from tests.sla.oracle import WatchedClock
 
-quick = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 PERCENTS = (50, 75, 100, 150)
 
 
