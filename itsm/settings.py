@@ -59,6 +59,7 @@ INSTALLED_APPS = [
     "portal",
     "incidents",
     "notify",
+    "spine.tickets.importing",
     "spine.tickets",
     "spine.sla",
     "spine.services",
@@ -87,6 +88,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "spine.rest.middleware.ProblemMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "spine.kit.middleware.CleanInputMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -183,6 +185,7 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     "clocks-sweep": {"task": "tickets.sweep_clocks", "schedule": 5.0},
     "wake-ups-sweep": {"task": "tickets.sweep_wake_ups", "schedule": 10.0},
     "incidents-auto-close": {"task": "incidents.auto_close", "schedule": 60.0},
+    "rest-prune-idempotency": {"task": "rest.prune_idempotency", "schedule": 3600.0},
     "audit-seal": {"task": "audit.seal", "schedule": 30.0},
     "audit-partitions": {"task": "audit.partitions", "schedule": 6 * 3600.0},
     "beat-heartbeat": {"task": "itsm.heartbeat", "schedule": 10.0},
@@ -190,6 +193,7 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
 
 # Listeners of the outbox, in order; itsm/wiring.py resolves them and a system check proves them.
 LISTENERS = [
+    "spine.tickets.listeners.clocks",
     "spine.search.listeners.index",
     "notify.listeners.mail",
 ]
@@ -310,6 +314,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [],
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
 }
 API_RATE_LIMIT_PER_MINUTE = int(env("ITSM_API_RATE_LIMIT", "6000"))

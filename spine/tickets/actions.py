@@ -67,8 +67,9 @@ def create(
     with operation(actor, f"{kind_code}.create", source=source) as op:
         if files:
             ticket.thread = Thread.objects.create()
+        planned = clocks.plan(ticket)
         ticket.save(force_insert=True)
-        clocks.start(ticket, moment)
+        clocks.store(ticket, planned)
         for file in files:
             threads.store_attachment(actor=actor, thread=ticket.thread, file=file)
         op.record(
