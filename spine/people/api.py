@@ -73,7 +73,11 @@ class TeamRef(RefField):
 class OrganizationRef(RefField):
     def __init__(self, **options: Any) -> None:
         super().__init__(
-            Organization, organizations_for, keys=("code", "name"), shown=("code", "name"), **options
+            Organization,
+            organizations_for,
+            keys=("code", "name"),
+            shown=("code", "name"),
+            **options,
         )
 
 
@@ -149,7 +153,8 @@ class NameSearch(Text):
     lookups: ClassVar[tuple[str, ...]] = ("exact",)
 
     def apply(self, queryset: QuerySet[Any], path: str, lookup: str, value: Any) -> QuerySet[Any]:
-        return User.objects.matching(value) & queryset
+        found: QuerySet[Any] = User.objects.matching(value) & queryset
+        return found
 
 
 class UserFilters(FilterSet):
@@ -217,9 +222,7 @@ class TeamViewSet(Creates, RecordViewSet):
     serializer_class = TeamSerializer
     filterset_class = TeamFilters
     natural_keys = ("name",)
-    orderings = Orderings(
-        {"name": ("sort_key", "id"), "-name": ("-sort_key", "-id")}
-    )
+    orderings = Orderings({"name": ("sort_key", "id"), "-name": ("-sort_key", "-id")})
 
     def records(self, user: User) -> QuerySet[Team]:
         return teams_for(user)

@@ -15,7 +15,8 @@ from spine.rest.serializers import StrictSerializer
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 Words = str | Promise
 JsonSchema = Mapping[str, Any]
-Shape = type[StrictSerializer] | JsonSchema
+# A function where the words in it are translated: they are said when they are asked for.
+Shape = type[StrictSerializer] | JsonSchema | Callable[[], JsonSchema]
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,6 +167,8 @@ class AutoSchema(SpectacularSchema):
     ) -> dict[str, Any]:
         if isinstance(shape, Mapping):
             return dict(shape)
+        if not isinstance(shape, type):
+            return dict(shape())
         component: Any = self.resolve_serializer(shape(partial=partial), direction)
         reference: dict[str, Any] = component.ref if component.name else {"type": "object"}
         return reference

@@ -30,6 +30,9 @@ class StrictSerializer(serializers.Serializer[Any]):
             detail = ErrorDetail(_("Give a JSON object."), WRONG_TYPE)
             raise ValidationError({"non_field_errors": [detail]})
         errors = self._refused(data)
+        # A field whose meaning depends on another one of its row finds it here.
+        context: dict[str, Any] = self.context  # type: ignore[assignment]  # a dict, said too widely
+        context["row"] = data
         try:
             values: dict[str, Any] = super().to_internal_value(data)
         except ValidationError as error:

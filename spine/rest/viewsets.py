@@ -145,11 +145,14 @@ class RecordViewSet(ViewSetMixin, ApiView):
         request: Request,
         serializer: type[StrictSerializer] | None = None,
         *,
-        partial: bool = False,
+        record: Any = None,
     ) -> dict[str, Any]:
-        """The body, checked; the REST framework's ValidationError names what is wrong."""
+        """The body, checked; the REST framework's ValidationError names what is wrong. With a
+        record it is a change of that record, and nothing is required."""
         checked = (serializer or self.serializer_class)(
-            data=request.data, partial=partial, context={"request": request}
+            data=request.data,
+            partial=record is not None,
+            context={"request": request, "record": record},
         )
         checked.is_valid(raise_exception=True)
         values: dict[str, Any] = checked.validated_data
@@ -203,6 +206,6 @@ class Updates(RecordViewSet):
         self.plan(request)
         current = self.find(request, key)
         version = self.expected_version(request, current)
-        values = self.read_input(request, self.update_serializer_class, partial=True)
+        values = self.read_input(request, self.update_serializer_class, record=current)
         self.update_record(request, current, values, version)
         return self.one(request, type(current)._default_manager.filter(pk=current.pk))

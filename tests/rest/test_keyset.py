@@ -141,7 +141,8 @@ class TestAgainstPlainSort(TestCase):
         first = paginate(Base.objects.all(), order, limit=len(expected) - 1)
         Base.objects.filter(id=expected[-1]).delete()
         empty = paginate(Base.objects.all(), order, limit=3, cursor=first.next)
-        assert empty.rows == [] and empty.next is None
+        assert empty.rows == []
+        assert empty.next is None
         back = paginate(Base.objects.all(), order, limit=100, cursor=empty.previous)
         assert [row.id for row in back.rows] == expected[:-1]
 
@@ -202,7 +203,8 @@ def test_a_deep_page_is_one_index_range(
     assert len(page.rows) == 5
     for plan in plans(context):
         assert index in plan, plan
-        assert "Index Cond" in plan and "Sort" not in plan, plan
+        assert "Index Cond" in plan, plan
+        assert "Sort" not in plan, plan
         assert "Filter" not in plan, plan
 
 
