@@ -244,7 +244,8 @@ def test_changes_are_on_the_record(admin: User, calendar: Calendar) -> None:
     entry = Entry.objects.get(verb="calendar.updated")
     assert entry.changes == {"zone": ["Asia/Shanghai", "Europe/Prague"]}
     assert (entry.actor_id, entry.target_id) == (admin.pk, str(calendar.pk))
-    assert not Entry.objects.filter(verb__startswith="outside").exists()
+    ours = Entry.objects.filter(target_type__startswith="sla.")
+    assert not ours.filter(verb__startswith="outside").exists()
 
 
 def test_nothing_changed_is_no_new_version(admin: User, calendar: Calendar) -> None:
@@ -372,6 +373,18 @@ def test_a_policy_that_makes_no_sense_is_refused(
         make_policy("Second", **values)
     assert refused.value.code == code
     assert [p.position for p in Policy.objects.filter(ticket_kind=KIND)] == [1]
+
+
+def test_a_target_that_never_runs_out_is_refused(
+    admin: User, calendar: Calendar, make_policy: Callable[..., Policy]
+) -> None:
+    endless = [{"metric": "resolution", "priority": None, "seconds": 315_360_000}]
+    make_policy("Long", targets=endless)
+    with pytest.raises(DomainError) as refused:
+        actions.update_calendar(actor=admin, calendar=calendar, week={"mon": ["09:00-10:00"]})
+    assert refused.value.code == "target_too_long"
+    calendar.refresh_from_db()
+    assert calendar.week["tue"]
 
 
 def test_a_calendar_in_use_stays_in_use(

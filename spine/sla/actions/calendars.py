@@ -17,6 +17,7 @@ from spine.people.policy import require
 from spine.sla.actions.writing import (
     apply_changes,
     check_name,
+    check_targets_are_reachable,
     check_version,
     clean_text,
     clean_translations,
@@ -103,6 +104,7 @@ def update_calendar(
                 row.days.filter(source=CalendarDay.Source.HOLIDAYS).delete()
             row.version += 1
             row.save()
+            check_targets_are_reachable(row)
             op.record(target=row, verb="calendar.updated", changes=changes)
     return row
 

@@ -17,6 +17,7 @@ from spine.people.policy import require
 from spine.sla.actions.writing import (
     apply_changes,
     check_name,
+    check_targets_are_reachable,
     check_version,
     clean_translations,
     lock_configuration,
@@ -74,6 +75,7 @@ def create_policy(
         policy.position = _make_room(policy, position)
         policy.save()
         _replace_targets(policy, rows)
+        check_targets_are_reachable(policy.calendar)
         op.record(
             target=policy,
             verb="sla_policy.created",
@@ -110,6 +112,7 @@ def update_policy(
         if changes:
             row.version += 1
             row.save()
+            check_targets_are_reachable(row.calendar)
             op.record(target=row, verb="sla_policy.updated", changes=changes)
     return row
 

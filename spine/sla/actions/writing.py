@@ -6,10 +6,14 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
+from django.db.models import Max
 from django.utils.translation import gettext as _
 
+from spine.kit.clock import now
 from spine.kit.errors import Conflict, DomainError, StaleVersion
-from spine.sla.models import Calendar, Policy, Revision
+from spine.sla.errors import OutOfRange
+from spine.sla.models import Calendar, Policy, Revision, Target
+from spine.sla.querysets import load_work_calendar
 
 
 def lock_configuration() -> None:
@@ -62,6 +66,19 @@ def clean_translations(value: object) -> dict[str, str]:
         clean_text(language, "translations", 16): clean_text(name, "translations", 200)
         for language, name in value.items()
     }
+
+
+def check_targets_are_reachable(calendar: Calendar) -> None:
+    """Raises `DomainError` if a target of the calendar's policies would never run out, so that
+    it is refused here and not when a ticket is opened. Call when all is stored."""
+    longest = Target.objects.filter(policy__calendar=calendar).aggregate(most=Max("seconds"))
+    if longest["most"] is None:
+        return
+    try:
+        load_work_calendar(calendar.pk).add(now(), longest["most"])
+    except OutOfRange:
+        message = _("With these hours the longest target would not run out before 2200.")
+        raise DomainError("target_too_long", message, "targets") from None
 
 
 def apply_changes(row: Calendar | Policy, values: Mapping[str, Any]) -> dict[str, Any]:
