@@ -382,6 +382,10 @@ class Migration(migrations.Migration):
                 ),
             ),
         ),
+        migrations.RunSQL(
+            "INSERT INTO sla_revision (id, token) VALUES (1, gen_random_uuid())",
+            migrations.RunSQL.noop,
+        ),
         AuditTable(
             "sla_calendar", target_type="sla.calendar", label="name", exclude=("updated_at",)
         ),
