@@ -1,4 +1,4 @@
-"""Text on its ground holds WCAG AA in both themes; the marks of state and the fields' lines hold 3:1."""
+"""Text on its ground holds WCAG AA in both themes; marks and the lines of fields hold 3:1."""
 
 from __future__ import annotations
 

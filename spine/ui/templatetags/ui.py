@@ -131,7 +131,7 @@ def priority(level: int | str | None, label: str = "") -> SafeString:
 
 @register.simple_tag
 def due(
-    at: dt.datetime | None,
+    at: dt.datetime | str | None,
     used: float | None = None,
     paused: bool = False,
     met: bool = False,
@@ -148,7 +148,8 @@ def due(
         tone = "met" if met else "paused"
         words = note or (_("Met") if met else _("Paused"))
         return format_html('<span class="due {}" title="{}">{}</span>', tone, words, words)
-    if not at:  # a missing template variable arrives as an empty string
+    # a missing template variable arrives as an empty string
+    if not isinstance(at, dt.datetime):
         return format_html('<span class="due none">{}</span>', note or "–")
     now = now or timezone.now()
     tone = due_tone(at, used, now)
@@ -245,7 +246,7 @@ def field(
         "kind": _kind(widget),
         "label": label or bound.label,
         "full": full,
-        "show_optional": optional and not bound.field.required,
+        "show_optional": optional and not (bound.field.required or bound.field.disabled),
         "help_id": f"{bound.auto_id}_helptext",
         "error_id": f"{bound.auto_id}_error",
         "unit": unit,

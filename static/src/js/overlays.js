@@ -9,10 +9,7 @@ const typed = (dialog) =>
     field.type === "checkbox" || field.type === "radio" ? field.checked !== field.defaultChecked : field.value !== field.defaultValue,
   );
 
-function close(dialog) {
-  dialog.close();
-  if (dialog === shared) slot.replaceChildren();
-}
+const close = (dialog) => dialog.close();
 
 document.addEventListener("click", ({ target }) => {
   const opener = target.closest?.("[data-dialog]");
@@ -26,7 +23,8 @@ document.addEventListener("click", ({ target }) => {
   // a click beside a dialog closes it, unless something was typed into it
   if (target.matches?.("dialog[open]") && !typed(target)) close(target);
 });
-shared.addEventListener("close", () => slot.replaceChildren());
+// Later than the events of the same answer: they are sent from the form that is in here.
+shared.addEventListener("close", () => shared.open || slot.replaceChildren());
 
 document.addEventListener("htmx:afterSwap", ({ detail }) => {
   if (detail.target !== slot) return;

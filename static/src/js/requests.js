@@ -42,9 +42,8 @@ for (const failure of ["htmx:sendError", "htmx:timeout"]) document.addEventListe
 // A whole page where a part was asked for: the session ended, or the record moved. Never paste it in.
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { xhr, target } = event.detail;
-  if (target === document.body || !/^\s*<!doctype/i.test(xhr.responseText)) return;
+  if (xhr.status >= 400 || target === document.body || !/^\s*<!doctype/i.test(xhr.responseText)) return;
   event.detail.shouldSwap = false;
-  if (/\/(login|sign-in)\b/.test(xhr.responseURL)) tell(401);
-  else if (xhr.status < 400) location.assign(xhr.responseURL);
-  else tell(xhr.status);
+  if (/\/login\b/.test(xhr.responseURL)) tell(401);
+  else location.assign(xhr.responseURL);
 });
