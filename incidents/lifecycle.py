@@ -13,6 +13,8 @@ from incidents.models import State as S
 from spine.kit.clock import now
 from spine.kit.errors import DomainError
 from spine.people.models import User
+from spine.people.reach import reach_of
+from spine.people.roles import Right
 from spine.tickets.fields import parse_moment
 from spine.tickets.lifecycle import Lifecycle, Move, State, Value
 from spine.tickets.models import HoldReason, Ticket
@@ -32,8 +34,9 @@ OPEN = frozenset({S.NEW, S.IN_PROGRESS, S.ON_HOLD})
 
 
 def _take(ticket: Ticket, actor: User, _values: dict[str, Any]) -> dict[str, Any]:
-    """Whoever starts the work has it, unless somebody has it already."""
-    if ticket.assignee_id is not None:
+    """The agent who starts the work has it, unless somebody has it already."""
+    works = reach_of(actor).has(Right.TICKETS_WORK, ticket.organization_id)
+    if ticket.assignee_id is not None or actor.is_system or not works:
         return {}
     group = ticket.assignment_group
     if group is not None and not group.team_members.filter(user=actor).exists():

@@ -141,7 +141,7 @@ if EMBEDDED_DATABASE:
     DATABASES: dict[str, Any] = {
         "default": {
             "ENGINE": "itsm.db_backend",
-            "NAME": "evenkeel",
+            "NAME": env("ITSM_DATABASE_NAME", "evenkeel"),
             "USER": "evenkeel",
             "HOST": str(_embedded.postgres_socket_dir),
         }

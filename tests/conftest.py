@@ -240,6 +240,27 @@ def make_incident(caller: User) -> Callable[..., Incident]:
 
 
 @pytest.fixture
+def child_environment(transactional_db: None) -> dict[str, str]:
+    """What a real process of the platform needs to work on this test's database and Redis keys."""
+    database = settings.DATABASES["default"]
+    environment = {
+        **os.environ,
+        "ITSM_DATA_DIR": str(settings.DATA_DIR),
+        "ITSM_REDIS_PREFIX": settings.CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"].rstrip(
+            ":"
+        ),
+        "ITSM_DEMO": "1",
+    }
+    if settings.DATABASE_URL:
+        base = settings.DATABASE_URL.rsplit("/", 1)[0]
+        environment["DATABASE_URL"] = f"{base}/{database['NAME']}"
+    else:
+        environment["ITSM_DATABASE_NAME"] = database["NAME"]
+    environment.pop("DJANGO_ALLOW_ASYNC_UNSAFE", None)
+    return environment
+
+
+@pytest.fixture
 def sign_in() -> Callable[[User], Client]:
     def make(user: User) -> Client:
         client = Client()

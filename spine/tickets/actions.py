@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from spine.kit.clock import now
 from spine.kit.errors import DomainError, StaleVersion
-from spine.outbox.operations import operation
+from spine.outbox.operations import Operation, operation
 from spine.people.models import User
 from spine.people.policy import require
 from spine.threads import actions as threads
@@ -130,18 +130,14 @@ def perform(
         check_source(kind.lifecycle, move, stored)
         cleaned = clean_values(move, values or {})
         move.guard(stored, actor, cleaned)
-        comment = _comment_of_move(stored, move, cleaned, actor)
+        words = _comment_of_move(stored, move, cleaned, actor)
         _apply(op, stored, move, actor, cleaned)
-        if comment is not None:
-            op.record(
-                target=stored,
-                verb=f"{ticket.kind}.commented",
-                data={"comment": str(comment.uuid), "visibility": comment.visibility},
-            )
+        if words is not None:
+            _note_comment(op, stored, words, actor)
     return stored
 
 
-def _apply(op: Any, stored: Ticket, move: Move, actor: User, values: dict[str, Any]) -> None:
+def _apply(op: Operation, stored: Ticket, move: Move, actor: User, values: dict[str, Any]) -> None:
     """The write half of a move; the row is locked and everything has been checked."""
     kind = kinds.kind_of(stored)
     moment = now()
@@ -195,26 +191,9 @@ def comment(
             channel=channel,
             automatic=automatic,
         )
-        moment = now()
-        public = visibility == Comment.Visibility.PUBLIC
-        from_caller = actor.pk in {stored.caller_id, stored.opened_by_id}
-        touched = {"updated_at"}
-        stored.updated_at = moment
-        if public and not automatic and not from_caller:
-            touched |= clocks.replied(stored, moment)
-        stored.save(update_fields=touched)
-        op.record(
-            target=stored,
-            verb=f"{ticket.kind}.commented",
-            data={
-                "comment": str(made.uuid),
-                "visibility": visibility,
-                "automatic": automatic,
-                "files": len(files),
-            },
-        )
+        _note_comment(op, stored, made, actor, files=len(files))
         if (
-            public
+            visibility == Comment.Visibility.PUBLIC
             and actor.pk == stored.caller_id
             and stored.state == kind.hold_state
             and stored.hold_reason == HoldReason.CALLER
@@ -222,6 +201,29 @@ def comment(
             move = kind.lifecycle.move(kind.resume)
             _apply(op, stored, move, actor, {})
     return made
+
+
+def _note_comment(
+    op: Operation, stored: Ticket, made: Comment, actor: User, *, files: int = 0
+) -> None:
+    """Puts a comment on the record; a human reply of staff stops the response clock."""
+    moment = now()
+    touched = {"updated_at"}
+    stored.updated_at = moment
+    public = made.visibility == Comment.Visibility.PUBLIC
+    if public and not made.automatic and actor.pk != stored.caller_id:
+        touched |= clocks.replied(stored, moment)
+    stored.save(update_fields=touched)
+    op.record(
+        target=stored,
+        verb=f"{stored.kind}.commented",
+        data={
+            "comment": str(made.uuid),
+            "visibility": made.visibility,
+            "automatic": made.automatic,
+            "files": files,
+        },
+    )
 
 
 def wake(ticket: T, *, actor: User) -> bool:

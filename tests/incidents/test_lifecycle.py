@@ -67,6 +67,7 @@ def test_the_callers_reply_resumes_what_awaits_them(
     actions.comment_on(incident, actor=caller, body="The one in Brno.", channel="portal")
     incident.refresh_from_db()
     assert (incident.state, incident.hold_reason) == ("in_progress", "")
+    assert incident.assignee is None
     assert Entry.objects.for_target(incident).filter(verb="incident.resumed").count() == 1
 
 
