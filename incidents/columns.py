@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
@@ -13,22 +12,13 @@ from django.utils.translation import gettext_lazy
 from incidents.lifecycle import LIFECYCLE
 from incidents.models import Incident, State
 from spine.kit.clock import now
-from spine.tickets.models import HoldReason, TicketClock
+from spine.tickets.models import HoldReason
 from spine.ui import times
 from spine.ui.columns import Column
 from spine.ui.templatetags.ui import due, priority, state, who
 
 _TONES = {one.code: (one.label, one.tone) for one in LIFECYCLE.states}
 _HOLDS = dict(HoldReason.choices)
-
-
-def used_percent(clock: TicketClock | None, moment: datetime) -> float | None:
-    """How much of a running clock's span is over, for a bar; None where nothing runs."""
-    if clock is None or clock.due_at is None:
-        return None
-    whole = (clock.due_at - clock.started_at).total_seconds()
-    passed = (moment - clock.started_at).total_seconds()
-    return 100.0 if whole <= 0 else max(0.0, 100.0 * passed / whole)
 
 
 def state_cell(ticket: Any) -> str:
@@ -48,9 +38,7 @@ def due_cell(ticket: Any) -> str:
         if ticket.breached:
             return format_html('<span class="due late">{}</span>', _("Over time"))
         return due(None, note=times.when(over) if over else "")
-    clocks = getattr(ticket, "resolution_clocks", ())
-    moment = now()
-    return due(ticket.due_at, used=used_percent(clocks[0] if clocks else None, moment), now=moment)
+    return due(ticket.due_at, used=getattr(ticket, "used", None), now=now())
 
 
 def _title(ticket: Incident) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django import forms
-from django.db.models import QuerySet
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
 from incidents.lifecycle import LIFECYCLE
 from incidents.models import State
@@ -15,6 +15,7 @@ from spine.kit.keyset import Orderings
 from spine.people.models import Team, User
 from spine.rest.filters import Choice, Column, FilterSet, Flag, Moment, Number, Reference, Text
 from spine.services.models import Service
+from spine.threads.models import Comment
 from spine.tickets.models import (
     Category,
     Channel,
@@ -88,6 +89,28 @@ class Related(Column):
         return queryset.filter(pk__in=links.values("source_id").union(outside))
 
 
+@dataclass(frozen=True)
+class AwaitingReply(Flag):
+    """Whether the caller had the last public word. Worked out per ticket, so it goes with a filter
+    that leaves few (an assignee, a team)."""
+
+    def apply(self, queryset: QuerySet[Any], path: str, lookup: str, value: Any) -> QuerySet[Any]:
+        asked = queryset.alias(last_author=Subquery(LAST_AUTHOR))
+        theirs = Q(last_author=F("caller_id"))
+        found: QuerySet[Any] = asked.filter(theirs) if value else asked.exclude(theirs)
+        return found
+
+
+# Who wrote the last public comment of a ticket; None without one.
+LAST_AUTHOR = (
+    Comment.objects.filter(
+        thread_id=OuterRef("thread_id"), visibility=Comment.Visibility.PUBLIC, automatic=False
+    )
+    .order_by("-created_at", "-id")
+    .values("author_id")[:1]
+)
+
+
 def _people(user: User) -> QuerySet[User]:
     found: QuerySet[User] = User.objects.visible_to(user)
     return found
@@ -116,6 +139,7 @@ class IncidentFilters(FilterSet):
             rows=lambda _user: Category.objects.filter(kind="incident", parent__isnull=False),
             nullable=True,
         ),
+        "awaiting_reply": AwaitingReply(),
         "breached": Flag(),
         "response_breached": Flag(),
         "reopen_count": Number(minimum=0),

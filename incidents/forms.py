@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from incidents.models import Incident
 from spine.people.models import Team, User
+from spine.people.reach import reach_of
+from spine.people.roles import Right
 from spine.services.models import Service
 from spine.tickets.fields import TITLE_MAX
 from spine.tickets.models import Category, Channel, Impact, Urgency
@@ -21,6 +23,16 @@ from spine.ui.merging import EditForm
 def people(user: User) -> QuerySet[User]:
     found: QuerySet[User] = User.objects.visible_to(user).filter(is_active=True)
     return found
+
+
+def services(user: User) -> QuerySet[Service]:
+    """Everybody's services, and those of the organizations whose tickets the user reads."""
+    organizations = reach_of(user).organizations(Right.TICKETS_READ)
+    found = Service.objects.filter(active=True)
+    if organizations is None:
+        return found
+    own = Q(organization__isnull=True) | Q(organization__in=organizations)
+    return found.filter(own | Q(organization_id=user.organization_id))
 
 
 def categories(_user: User) -> QuerySet[Category]:
@@ -41,8 +53,7 @@ def _team(**keywords: Any) -> ReferenceField:
 
 
 def _service(**keywords: Any) -> ReferenceField:
-    rows = Service.objects.filter(active=True)
-    return ReferenceField(lambda _user: rows.all(), "choices-services", options=True, **keywords)
+    return ReferenceField(services, "choices-services", options=True, **keywords)
 
 
 def _category(**keywords: Any) -> ReferenceField:

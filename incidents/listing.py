@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db.models import Prefetch, QuerySet
@@ -11,8 +11,10 @@ from django.utils.translation import gettext_lazy as _
 from incidents.columns import COLUMNS
 from incidents.filters import OPEN_ORDERINGS, ORDERINGS, RESOLVED_ORDERINGS, IncidentFilters
 from incidents.models import CloseCode, Incident, State
+from spine.kit.clock import now
 from spine.people.models import Team, User
 from spine.people.reach import reach_of
+from spine.sla.querysets import configuration
 from spine.tickets.models import Channel, HoldReason, Impact, Priority, TicketClock, Urgency
 from spine.ui.filtering import Filterable, end_of_today, words
 from spine.ui.listing import ListSpec, SavedView
@@ -36,6 +38,7 @@ FILTERABLE: dict[str, Filterable] = {
     "category": Filterable(_("Category"), source="choices-categories", options=True),
     "subcategory": Filterable(_("Subcategory"), source="choices-categories"),
     "channel": Filterable(_("Channel"), choices=Channel.choices),
+    "awaiting_reply": Filterable(_("Caller wrote last")),
     "breached": Filterable(_("Over time")),
     "response_breached": Filterable(_("Answered late")),
     "reopen_count": Filterable(_("Times reopened")),
@@ -66,12 +69,13 @@ PANEL = (
     "channel",
     "hold_reason",
     "breached",
+    "awaiting_reply",
     "opened_at__gte",
     "opened_at__lt",
 )
 
 
-def _my_teams(user: User) -> str:
+def my_teams(user: User) -> str:
     ids = reach_of(user).team_ids
     teams = Team.objects.filter(pk__in=ids).order_by("pk").values_list("uuid", flat=True)
     # Nobody's list, rather than everybody's, for a person in no team.
@@ -79,7 +83,7 @@ def _my_teams(user: User) -> str:
 
 
 def _team_filters(user: User) -> dict[str, str]:
-    teams = _my_teams(user)
+    teams = my_teams(user)
     if not teams:
         return {"assignee": "me", "active": "true"}
     return {"assignment_group__in": teams, "active": "true"}
@@ -133,12 +137,24 @@ def _queryset(user: User) -> QuerySet[Any]:
     return found
 
 
-def _for_rows(queryset: QuerySet[Any]) -> QuerySet[Any]:
+def for_rows(queryset: QuerySet[Any]) -> QuerySet[Any]:
     """What a row shows, in two queries: the tickets, and their running resolution clocks."""
     clocks = TicketClock.objects.filter(metric=TicketClock.Metric.RESOLUTION, due_at__isnull=False)
     return queryset.select_related("assignee", "assignment_group", "service").prefetch_related(
         Prefetch("clocks", queryset=clocks, to_attr="resolution_clocks")
     )
+
+
+def prepare(rows: Sequence[Any]) -> None:
+    """`used` of each row: how much of the target is over, in working time, for its bar."""
+    running = [(row, clock) for row in rows for clock in row.resolution_clocks]
+    if not running:
+        return
+    settings, moment = configuration(), now()
+    for row, clock in running:
+        calendar = settings.calendar(settings.by_id[clock.policy_id].calendar_id)
+        left = calendar.business_seconds(moment, clock.due_at) if clock.due_at > moment else 0.0
+        row.used = 100.0 * (1 - left / clock.target_seconds)
 
 
 def _offered(filters: Mapping[str, str]) -> frozenset[str]:
@@ -158,13 +174,14 @@ def chip_words(parameter: str, value: str, user: User) -> tuple[str, str]:
 
 SPEC = ListSpec(
     queryset=_queryset,
-    for_rows=_for_rows,
+    for_rows=for_rows,
     filterset=IncidentFilters,
     orderings=ORDERINGS,
     columns=COLUMNS,
     views=VIEWS,
     offered=_offered,
     words=chip_words,
+    prepare=prepare,
     marker=("number", "version", "updated_at", "due_at"),
     default_view="team",
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
-from itsm.pages import account, design, desk, errors, health, home
+from itsm.pages import account, attachments, choices, design, desk, errors, health, home
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -19,6 +19,11 @@ urlpatterns = [
     path("profile/tokens/<uuid:uuid>/revoke/", account.revoke_token, name="token-revoke"),
     path("desk/", desk.my_work, name="desk"),
     path("incidents/", include("incidents.urls")),
+    path("attachments/<uuid:uuid>/", attachments.download, name="attachment"),
+    path("choices/people/", choices.people, name="choices-people"),
+    path("choices/teams/", choices.teams, name="choices-teams"),
+    path("choices/services/", choices.services, name="choices-services"),
+    path("choices/categories/", choices.categories, name="choices-categories"),
     path("portal/", include("portal.urls")),
     path("search/", include("spine.search.urls")),
     path("settings/design/", design.design, name="design"),

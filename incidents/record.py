@@ -1,0 +1,288 @@
+"""What the record's page shows, read in a fixed number of queries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import OuterRef, Q, Subquery
+from django.http import Http404
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from incidents import timeline
+from incidents.forms import category_path
+from incidents.lifecycle import LIFECYCLE
+from incidents.models import Incident, State
+from spine.audit.models import Entry
+from spine.kit.clock import now
+from spine.people.models import Membership, User
+from spine.people.policy import Decision, may
+from spine.sla.arithmetic import SegmentKind
+from spine.threads.markdown import render
+from spine.threads.models import Attachment, Watcher
+from spine.tickets import kinds
+from spine.tickets.clocks import Reading, explain, readings
+from spine.tickets.lifecycle import offers
+from spine.tickets.models import Link, LinkType, TicketClock
+from spine.ui import times
+from spine.ui.templatetags.ui import SOON_PERCENT
+
+OTHERS_SHOWN = 4
+_BACKWARDS: dict[str, Any] = {
+    LinkType.CAUSED_BY: _("Cause of"),
+    LinkType.RESOLVED_BY: _("Resolves"),
+    LinkType.DUPLICATE_OF: _("Has duplicate"),
+    LinkType.RELATED: _("Related to"),
+    LinkType.CHILD_OF: _("Parent of"),
+}
+
+
+def find(user: User, number: str) -> Incident:
+    """The incident within the reader's scope; Http404 outside it."""
+    department = Membership.objects.filter(user=OuterRef("caller_id")).order_by("-is_primary", "id")
+    found: Incident | None = (
+        Incident.objects.visible_to(user)
+        .for_record()
+        .select_related("resolved_by", "subcategory__parent")
+        .annotate(caller_department=Subquery(department.values("department__name")[:1]))
+        .filter(number=number.upper())
+        .first()
+    )
+    if found is None:
+        raise Http404(_("There is no incident %(number)s that you may see.") % {"number": number})
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A clock for the panel. tone as of `ui/progress`; note in words."""
+
+    row: TicketClock
+    label: str
+    used: float | None
+    tone: str
+    note: str
+    running: bool
+    met: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    label: str
+    number: str
+    url: str
+    hint: str
+
+
+def facts(ticket: Incident, reader: User, *, limit: int = timeline.PAGE) -> dict[str, Any]:
+    """Everything that the parts of the page show."""
+    notes = bool(may(reader, "incident.read_notes", ticket))
+    clocks = list(
+        TicketClock.objects.filter(ticket_id=ticket.pk, canceled_at__isnull=True)
+        .select_related("policy__calendar")
+        .prefetch_related("reached", "pauses")
+        .order_by("metric")
+    )
+    files = _files(ticket, notes)
+    told = timeline.build(ticket, reader, notes=notes, clocks=clocks, files=files, limit=limit)
+    own = [file for file in files if file.comment_id is None]
+    state = LIFECYCLE.state(ticket.state)
+    return {
+        "ticket": ticket,
+        "state": state,
+        "follow_up_words": times.when(ticket.follow_up_at) if ticket.follow_up_at else "",
+        "open": ticket.state in {State.NEW, State.IN_PROGRESS, State.ON_HOLD},
+        "description": render(ticket.description, attachments=timeline.file_urls(own)),
+        "own_files": timeline.file_rows(own),
+        "files": timeline.file_rows(files),
+        "story": told,
+        "earlier": min(limit + 100, timeline.MOST) if told.earlier else 0,
+        "clocks": _clocks(clocks, ticket),
+        "links": [*_links(ticket, reader), *_references(ticket)],
+        "watchers": _watchers(ticket),
+        "others": _others(ticket, reader),
+        "others_url": f"{reverse('incidents:list')}?view=all&caller={ticket.caller.uuid}"
+        "&active=true",
+        "category_words": _category(ticket),
+        **rights(ticket, reader),
+    }
+
+
+def rights(ticket: Incident, reader: User) -> dict[str, Any]:
+    """What this person may do now, each refusal with its reason."""
+    offered = offers(LIFECYCLE, ticket, reader)
+    open_moves = [offer for offer in offered if offer.decision]
+    primary = next((offer for offer in reversed(open_moves) if offer.move.primary), None)
+    return {
+        "moves": [offer for offer in open_moves if offer is not primary],
+        "primary": primary,
+        "denied": [offer for offer in offered if not offer.decision],
+        "may_edit": may(reader, "incident.update", ticket),
+        "may_comment": may(reader, "incident.comment", ticket),
+        "may_note": may(reader, "incident.note", ticket),
+        "may_take": _may_take(ticket, reader),
+        "audience": _audience(ticket),
+    }
+
+
+def _may_take(ticket: Incident, reader: User) -> Decision | None:
+    """None where it is theirs already."""
+    if ticket.assignee_id == reader.pk:
+        return None
+    return may(reader, "incident.work", ticket)
+
+
+def _audience(ticket: Incident) -> str:
+    return ticket.caller.name
+
+
+def _files(ticket: Incident, notes: bool) -> list[Attachment]:
+    if ticket.thread_id is None:
+        return []
+    return list(Attachment.objects.filter(thread_id=ticket.thread_id).readable(notes=notes))
+
+
+def _clocks(rows: list[TicketClock], ticket: Incident) -> list[Clock]:
+    return [_clock(reading, ticket) for reading in readings(rows, now())] if rows else []
+
+
+def _clock(reading: Reading, ticket: Incident) -> Clock:
+    row = reading.clock
+    response = row.metric == TicketClock.Metric.RESPONSE
+    label = str(_("Respond") if response else _("Resolve"))
+    if row.stopped_at is not None:
+        span = times.span(reading.elapsed_seconds)
+        note = _("met in %(span)s") if reading.met else _("late, after %(span)s")
+        tone = "met" if reading.met else "late"
+        return Clock(row, label, reading.percent, tone, note % {"span": span}, False, reading.met)
+    if reading.paused or row.due_at is None:
+        return Clock(row, label, reading.percent, "paused", _pause_words(ticket), False, False)
+    tone = "late" if reading.breached else "soon" if reading.percent >= SOON_PERCENT else ""
+    return Clock(row, label, reading.percent, tone, "", True, False)
+
+
+def why(clock: Clock) -> dict[str, Any]:
+    """A clock's explanation for a table: its segments in words, and their sum."""
+    told = explain(clock.row, now())
+    labels = {
+        SegmentKind.WORKED: _("Worked"),
+        SegmentKind.PAUSED: _("Paused"),
+        SegmentKind.REMAINING: _("Left"),
+        SegmentKind.OVERDUE: _("Over"),
+    }
+    segments = [
+        {
+            "label": labels[segment.kind],
+            "start": segment.start,
+            "end": segment.end,
+            # A pause takes nothing from the target: it counts for nothing in the sum.
+            "length": _exact(segment.duration) if segment.kind != SegmentKind.PAUSED else "–",
+        }
+        for segment in told.segments
+    ]
+    counted = told.total(SegmentKind.WORKED) + told.total(SegmentKind.REMAINING)
+    return {
+        "why": told,
+        "segments": segments,
+        "due_at": told.due_at,
+        "total": _exact(counted),
+        "special_days": [
+            f"{times.day(day, weekday=True)} {special.name}".strip()
+            for day, special in told.special_days
+        ],
+    }
+
+
+def _exact(length: timedelta) -> str:
+    """Hours, minutes and seconds, so that the column adds up."""
+    seconds = round(length.total_seconds())
+    return f"{seconds // 3600}:{seconds % 3600 // 60:02}:{seconds % 60:02}"
+
+
+def _pause_words(ticket: Incident) -> str:
+    if ticket.state == State.RESOLVED:
+        return _("Stopped: resolved")
+    return _("Paused: %(reason)s") % {"reason": ticket.get_hold_reason_display() or _("on hold")}
+
+
+def _links(ticket: Incident, reader: User) -> Iterable[Linked]:
+    rows = list(
+        Link.objects.filter(Q(source_id=ticket.pk) | Q(target_id=ticket.pk)).select_related(
+            "source", "target"
+        )[:50]
+    )
+    forward = dict(LinkType.choices)
+    for row in rows:
+        outward = row.source_id == ticket.pk
+        other = row.target if outward else row.source
+        label = forward[row.type] if outward else _BACKWARDS[row.type]
+        kind = kinds.kind_of(other)
+        state = kind.lifecycle.state(other.state).label
+        # A number is no secret; what it is about is shown to those who may open it.
+        hint = str(state) if _in_reach(other, reader) else ""
+        yield Linked(str(label), other.number, kind.url(other), hint)
+
+
+def _in_reach(other: Any, reader: User) -> bool:
+    from spine.people.reach import reach_of
+    from spine.people.roles import Right
+
+    return reach_of(reader).has(Right.TICKETS_READ, other.organization_id)
+
+
+def _references(ticket: Incident) -> Iterable[Linked]:
+    labels = {
+        "caused_by": _("Caused by"),
+        "problem": _("Problem"),
+        "change": _("Change"),
+        "item": _("Item"),
+    }
+    if ticket.external_id:
+        yield Linked(_("Number there"), ticket.external_id, "", ticket.external_source)
+    for row in ticket.references.order_by("relation", "external_id")[:50]:
+        label = str(labels.get(row.relation, row.relation))
+        yield Linked(label, row.external_id, "", row.source)
+
+
+def _watchers(ticket: Incident) -> list[User]:
+    if ticket.thread_id is None:
+        return []
+    rows = Watcher.objects.filter(thread_id=ticket.thread_id).select_related("user")[:30]
+    return [row.user for row in rows]
+
+
+def _others(ticket: Incident, reader: User) -> list[Incident]:
+    """The caller's other open incidents: the next question is often about one of them."""
+    return list(
+        Incident.objects.visible_to(reader)
+        .filter(caller_id=ticket.caller_id, active=True)
+        .exclude(pk=ticket.pk)
+        .order_by("-opened_at", "-id")[: OTHERS_SHOWN + 1]
+    )
+
+
+def _category(ticket: Incident) -> str:
+    if ticket.subcategory is not None:
+        return category_path(ticket.subcategory)
+    return str(ticket.category) if ticket.category is not None else ""
+
+
+def latest_changes(ticket: Incident, count: int) -> list[Entry]:
+    """The newest entries that changed the record's own fields, newest first."""
+    return list(
+        Entry.objects.for_target(ticket)
+        .exclude(changes={})
+        .order_by("-at", "-id")[: max(0, min(count, 20))]
+    )
+
+
+def authors_of(entries: Iterable[Entry]) -> dict[str, tuple[str, datetime]]:
+    """{field: (who, when)} of its latest change."""
+    authors: dict[str, tuple[str, datetime]] = {}
+    for entry in entries:
+        for name in entry.changes:
+            authors.setdefault(name, (entry.actor_label, entry.at))
+    return authors
