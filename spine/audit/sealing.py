@@ -1,8 +1,8 @@
 """Seals: every entry that can no longer be joined by an earlier one goes under a hash.
 
 Order is (transaction id, entry id), not time: a transaction may take its id, work for a minute and
-commit after later ones. Below `pg_snapshot_xmin` every transaction has ended, so the entries there
-are final; each seal goes on where the one before ended, and nothing slips in between unseen.
+commit after later ones. Below the oldest transaction still running every one has ended, so the
+entries there are final; each seal goes on where the one before ended, and nothing slips in between.
 """
 
 from __future__ import annotations
@@ -35,6 +35,24 @@ DIGEST_SQL = """
         id, xid, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), actor_id,
         encode(actor_digest, 'hex'), verb, target_type, target_id, target_label, changes, data,
         operation, source)::text, 'UTF8'))
+"""
+
+
+# Below it every transaction of this database has ended. A snapshot lists the running ones of the
+# whole cluster; one that is seen to run in another database can write nothing here. What can't be
+# told (it has just ended, or may not be seen) counts as ours: the bound is lower, never too high.
+_BOUND_SQL = """
+    SELECT audit_xid_base() + coalesce(
+        (SELECT min(running.xid) FROM (
+            SELECT pg_snapshot_xip(pg_current_snapshot())::text::bigint AS xid) running
+          WHERE (running.xid & 4294967295) NOT IN (
+            SELECT backend_xid::text::bigint FROM pg_stat_activity
+             WHERE backend_xid IS NOT NULL
+               AND datid <> (SELECT oid FROM pg_database WHERE datname = current_database())
+            UNION ALL
+            SELECT transaction::text::bigint FROM pg_prepared_xacts
+             WHERE database <> current_database())),
+        pg_snapshot_xmax(pg_current_snapshot())::text::bigint) AS b
 """
 
 
@@ -97,9 +115,7 @@ def _seal_next(limit: int) -> Seal | None:
         # One statement, so that the bound is the one of the snapshot that reads the entries.
         cursor.execute(
             f"""
-            WITH bound AS MATERIALIZED (
-                SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint + audit_xid_base() AS b
-            )
+            WITH bound AS MATERIALIZED ({_BOUND_SQL})
             SELECT e.xid, e.id, {DIGEST_SQL}, bound.b FROM bound LEFT JOIN LATERAL (
                 SELECT * FROM audit_entry
                 WHERE (xid, id) > (%s, %s) AND xid < bound.b ORDER BY xid, id LIMIT %s
