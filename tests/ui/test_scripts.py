@@ -215,6 +215,42 @@ def test_a_lost_session_is_told_not_pasted_in(desk: Desk) -> None:
     expect(page.locator("#out")).to_have_text("old")
 
 
+def test_a_form_is_sent_once(desk: Desk) -> None:
+    page = desk.show(
+        '<form method="post" action="/new/"><button class="btn">Create</button></form>'
+    )
+    # an answer that stays on the page, as a download does
+    desk.answers["POST /new/"] = (204, "text/plain", "")
+    button = page.get_by_role("button", name="Create")
+    with page.expect_request("**/new/"):
+        button.click()
+    expect(button).to_have_attribute("aria-busy", "true")
+    button.dispatch_event("click")
+    with page.expect_response("**/after/"):
+        page.evaluate("fetch('/after/').then(() => null)")
+    assert desk.requests.count("POST /new/") == 1
+
+
+def test_unsaved_input_is_not_left_by_accident(desk: Desk) -> None:
+    page = desk.show('<form data-guard><input aria-label="Title"></form><a href="/away/">Away</a>')
+    page.get_by_label("Title").fill("half")
+    # the listener keeps Playwright from answering by itself
+    page.on("dialog", lambda dialog: dialog.dismiss())
+    with page.expect_event("dialog") as asked:
+        page.get_by_role("link", name="Away").click(no_wait_after=True)
+    assert asked.value.type == "beforeunload"
+    assert page.url.endswith("/page/")
+
+
+def test_the_token_of_a_newer_session_is_used(desk: Desk) -> None:
+    page = desk.show('<button hx-post="/do/" hx-swap="none">Do</button>')
+    page.evaluate("document.cookie = 'csrftoken=newer; Path=/'")
+    desk.answers["POST /do/"] = (204, "text/plain", "")
+    with page.expect_request("**/do/") as request:
+        page.get_by_role("button", name="Do").click()
+    assert request.value.headers["x-csrftoken"] == "newer"
+
+
 def test_the_theme_is_kept_for_the_server(desk: Desk) -> None:
     page = desk.show("<p>x</p>")
     before = page.evaluate("getComputedStyle(document.body).backgroundColor")

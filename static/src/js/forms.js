@@ -2,7 +2,14 @@
 import { say } from "./strings.js";
 
 const touched = new WeakSet();
+const STUCK_MS = 10_000;
 let leaving = false;
+
+function release(form) {
+  leaving = false;
+  delete form.dataset.sent;
+  form.querySelector("[aria-busy]")?.removeAttribute("aria-busy");
+}
 
 document.addEventListener("input", ({ target }) => {
   const form = target.closest?.("form[data-guard]");
@@ -26,6 +33,8 @@ document.addEventListener("submit", (event) => {
   form.dataset.sent = "1";
   leaving = true;
   if (event.submitter?.matches(".btn")) event.submitter.setAttribute("aria-busy", "true");
+  // an answer that leaves the page where it is (a download) must not leave the button dead
+  setTimeout(() => release(form), STUCK_MS);
 });
 document.addEventListener("htmx:afterRequest", ({ detail }) => {
   if (detail.successful && detail.elt.matches("form")) touched.delete(detail.elt);
@@ -34,11 +43,7 @@ document.addEventListener("htmx:afterRequest", ({ detail }) => {
 // back through the browser's cache: the button must work again
 window.addEventListener("pageshow", ({ persisted }) => {
   if (!persisted) return;
-  leaving = false;
-  for (const form of document.querySelectorAll("form[data-sent]")) {
-    delete form.dataset.sent;
-    form.querySelector("[aria-busy]")?.removeAttribute("aria-busy");
-  }
+  document.querySelectorAll("form[data-sent]").forEach(release);
 });
 
 document.addEventListener("change", ({ target }) => {

@@ -2,7 +2,11 @@
 import { say } from "./strings.js";
 import { toast } from "./toast.js";
 
-export const csrf = () => document.querySelector('meta[name="csrf-token"]')?.content ?? "";
+/** The cookie first: it is renewed by signing in again in another tab, the page's own copy isn't. */
+export function csrf() {
+  const cookie = /(?:^|; )csrftoken=([^;]+)/.exec(document.cookie)?.[1];
+  return cookie ?? document.querySelector('meta[name="csrf-token"]')?.content ?? "";
+}
 
 export function post(url, body = new FormData()) {
   return fetch(url, { method: "POST", body, headers: { "X-CSRFToken": csrf(), "HX-Request": "true" } });
