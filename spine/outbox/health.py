@@ -31,9 +31,9 @@ def health() -> Health:
                     SELECT 1 FROM outbox_delivery WHERE state = 'dead' LIMIT 10000) d),
                 (SELECT count(*) FROM (
                     SELECT 1 FROM outbox_delivery
-                    WHERE state = 'pending' AND listener <> ALL(%s) LIMIT 10000) o),
+                    WHERE state = 'pending' AND listener <> ALL(%s::text[]) LIMIT 10000) o),
                 (SELECT coalesce(max(extract(epoch FROM clock_timestamp() - first.wake_at)), 0)
-                   FROM unnest(%s) name CROSS JOIN LATERAL (
+                   FROM unnest(%s::text[]) name CROSS JOIN LATERAL (
                     SELECT wake_at FROM outbox_delivery
                     WHERE state = 'pending' AND listener = name ORDER BY wake_at LIMIT 1) first)
             """,
