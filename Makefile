@@ -17,7 +17,7 @@ help:
 	@echo "make bench  benchmarks    make screenshots  pictures    make upgrade-check  old releases"
 
 python:
-	@test -n "$(PYTHON)" || { echo "error: no Python found: install Python 3.11 or newer." >&2; exit 1; }
+	@command -v "$(PYTHON)" >/dev/null || { echo "error: no Python found ($(PYTHON)): install Python 3.11 or newer." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "error: $$($(PYTHON) -V 2>&1) is too old, 3.11 or newer is needed: install it and run make PYTHON=/path/to/python3.11." >&2; exit 1; }
 
@@ -32,7 +32,7 @@ dev: python
 
 test: dev
 	@$(SETUP) browser
-	@$(TEST_ENV) $(BIN)/pytest -n $(PYTEST_WORKERS) -m "not faults and not bench" $(ARGS)
+	@$(TEST_ENV) $(BIN)/pytest -n $(PYTEST_WORKERS) $(ARGS)
 
 lint: dev
 	$(BIN)/ruff format --check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 import time
@@ -191,6 +192,9 @@ CHECKS: list[tuple[str, Callable[[], Finding]]] = [
 def examine(only: Sequence[str] = ()) -> list[tuple[str, Finding]]:
     """Run every check, or those named; one that breaks is a finding and stops no other."""
     found = []
+    if settings.EMBEDDED_DATABASE or settings.EMBEDDED_REDIS:
+        with contextlib.suppress(embedded.EmbeddedError):  # the first check tells
+            embedded.ensure_running(settings.DATA_DIR)
     for name, check in CHECKS:
         if only and name not in only:
             continue

@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-CELERY = ("-m", "celery", "-A", "itsm.supervisor.worker:app")
+CELERY = (sys.executable, "-m", "celery", "--quiet", "-A")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,12 @@ def platform_children(
         ),
     )
     worker = (
-        *(sys.executable, *CELERY, "worker", "--loglevel", "WARNING"),
+        *(*CELERY, "itsm.supervisor.worker:app", "worker", "--loglevel", "WARNING"),
         *("--concurrency", str(task_processes), "--without-gossip", "--without-mingle"),
     )
     # No pid file: the supervisor's own lock keeps beat single, and a lock can't go stale.
     beat = (
-        *(sys.executable, *CELERY, "beat", "--loglevel", "WARNING", "--pidfile", ""),
-        *("--schedule", str(run_dir / "beat-schedule")),
+        *(*CELERY, "itsm.supervisor.beat:app", "beat", "--loglevel", "WARNING"),
+        *("--pidfile", "", "--schedule", str(run_dir / "beat-schedule")),
     )
     return [Child("web", web), Child("worker", worker), Child("beat", beat)]

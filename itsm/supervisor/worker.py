@@ -1,14 +1,22 @@
 """The Celery application of supervised processes: pool processes do not outlive their parent."""
 
+import gc
 import signal
 from typing import Any
 
-from celery.signals import worker_process_init
+from celery.signals import worker_before_create_process, worker_process_init
 
 from itsm.celery import app
 from itsm.embedded.process import die_with_parent
 
 __all__ = ["app"]
+
+
+@worker_before_create_process.connect
+def _share_what_is_loaded(**_: Any) -> None:
+    # A collection in a pool process would write to, and so copy, every page it was forked with.
+    gc.collect()
+    gc.freeze()
 
 
 @worker_process_init.connect
