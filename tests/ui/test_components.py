@@ -164,6 +164,19 @@ def test_templates_carry_no_inline_style_or_handler() -> None:
     assert not found
 
 
+def test_templates_use_only_classes_that_exist() -> None:
+    """A page is composed of components; a class without a rule is a typing error."""
+    sheets = "".join(path.read_text() for path in (ROOT / "static/src/css").glob("*.css"))
+    known = set(re.findall(r"\.([a-zA-Z][\w-]*)", sheets))
+    unknown = []
+    for path in (ROOT / "templates").rglob("*.html"):
+        text = re.sub(r"{%.*?%}|{{.*?}}", " ? ", path.read_text(), flags=re.S)
+        used = {name for group in re.findall(r'class="([^"]*)"', text) for name in group.split()}
+        names = {name for name in used if "?" not in name and not name.endswith("-")}
+        unknown += [f"{path.relative_to(ROOT)}: {name}" for name in sorted(names - known)]
+    assert not unknown
+
+
 def test_the_lock_names_no_registry() -> None:
     """So that it installs from whichever registry the machine is set to."""
     assert '"resolved"' not in (ROOT / "package-lock.json").read_text()

@@ -106,6 +106,20 @@ def test_a_draft_survives_and_goes_when_sent(desk: Desk) -> None:
     expect(page.locator("textarea")).to_have_value("")
 
 
+def test_an_answer_that_brings_a_new_editor_brings_no_old_draft(desk: Desk) -> None:
+    source = EDITOR.replace("#out", "closest form").replace("innerHTML", "outerHTML")
+    page = desk.show(source)
+    editor = page.locator("form.editor").evaluate("(form) => form.outerHTML")
+    desk.answers["POST /comments/"] = (200, "text/html", editor)
+    page.locator("textarea").fill("done and sent")
+    expect(page.locator("[data-draft-note]")).to_contain_text("Draft kept")
+    with page.expect_response("**/comments/"):
+        page.get_by_role("button", name="Send").click()
+    expect(page.locator("[data-draft-note]")).to_be_hidden()
+    expect(page.locator("textarea")).to_have_value("")
+    assert page.evaluate("localStorage.length") == 0
+
+
 def test_a_failure_says_what_is_kept_and_keeps_it(desk: Desk) -> None:
     page = desk.show(EDITOR)
     desk.answers["POST /comments/"] = (500, "text/html", "<!doctype html><h1>boom</h1>")

@@ -70,7 +70,7 @@ class Draft {
 
   keep(extra = {}) {
     clearTimeout(this.timer);
-    if (!this.key || this.gone) return;
+    if (!this.key || !this.form.isConnected) return;
     if (!this.area.value.trim()) return this.drop();
     const value = { text: this.area.value, visibility: this.form.elements.visibility.value, at: Date.now(), ...this.mark, ...extra };
     try {
@@ -148,10 +148,17 @@ export function attach(form) {
     else if (target.closest("[data-attach]")) input.click();
   });
   form.addEventListener("submit", () => form.hasAttribute("hx-post") || draft.sending());
-  form.addEventListener("htmx:afterRequest", ({ detail }) => {
-    if (detail.elt !== form || !detail.successful || detail.xhr.status === 422) return;
-    draft.drop();
-    draft.gone = !form.isConnected;
+  form.addEventListener("htmx:beforeRequest", ({ target }) => {
+    if (target === form) area.readOnly = true;
+  });
+  // Before the answer is put in place: it may bring a new editor, which must not find the old draft.
+  form.addEventListener("htmx:beforeOnLoad", ({ target, detail }) => {
+    if (target === form && detail.xhr.status < 300) draft.drop();
+  });
+  form.addEventListener("htmx:afterRequest", ({ target, detail }) => {
+    if (target !== form) return;
+    area.readOnly = false;
+    if (!detail.successful || detail.xhr.status === 422) return;
     area.value = "";
     form.reset();
     visibility(form, form.elements.visibility.defaultValue);
