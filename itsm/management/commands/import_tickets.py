@@ -8,8 +8,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
-from rich.progress import TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from spine.kit.errors import DomainError
 from spine.people.models import User
@@ -43,7 +49,7 @@ class Command(BaseCommand):
             mapping = load(options["mapping"])
         except MappingError as error:
             raise CommandError(f"{options['mapping'].name}: {error.field}: {error}") from error
-        console = Console(file=self.stderr._out, stderr=True)
+        console = Console(stderr=True)
         try:
             with _bar(console) as bar:
                 summary = run_import(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -23,7 +22,7 @@ KEEP = object()
 _SPACES = re.compile(r"\s+")
 _LEADING_NUMBER = re.compile(r"\s*(-?\d{1,12})\b")
 _INTEGER = re.compile(r"[+-]?\d{1,12}", re.ASCII)
-# Different texts in a column of dates or names repeat; this many results are kept per column.
+# Texts in a column repeat: so many different ones are kept with their values.
 KEPT_RESULTS = 8192
 MAX_YEAR = 2199
 MIN_YEAR = 1900
@@ -123,7 +122,6 @@ def choice(values: Mapping[str, Any], unknown: str) -> Converter:
 def moment(formats: list[str], zone: ZoneInfo) -> Converter:
     """An aware moment. ISO 8601 is always understood; its own offset wins over the zone."""
 
-    @lru_cache(maxsize=KEPT_RESULTS)
     def convert(value: str) -> datetime:
         parsed = _parse(value, formats)
         if parsed is None or not MIN_YEAR <= parsed.year <= MAX_YEAR:

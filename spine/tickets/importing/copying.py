@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
@@ -13,7 +14,9 @@ from typing import Any
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 ROWS_PER_CHUNK = 5_000
+_SPECIAL = re.compile(r"[\\\t\n\r\x00]")
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\x00": ""})
 
 
@@ -56,7 +59,7 @@ def _value(value: Any) -> str:
     if value is None:
         return "\\N"
     if isinstance(value, str):
-        return value.translate(_ESCAPES)
+        return value.translate(_ESCAPES) if _SPECIAL.search(value) else value
     if isinstance(value, bool):
         return "t" if value else "f"
     if isinstance(value, int | float | uuid.UUID):
@@ -65,4 +68,5 @@ def _value(value: Any) -> str:
         return value.isoformat()
     if isinstance(value, bytes):
         return "\\\\x" + value.hex()
-    return json.dumps(value, ensure_ascii=False).translate(_ESCAPES)
+    text = _encode(value)
+    return text.translate(_ESCAPES) if "\\" in text else text

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 
 from spine.tickets.importing import converters, targets
-from spine.tickets.importing.converters import KEEP, Converter
+from spine.tickets.importing.converters import KEEP, KEPT_RESULTS, Converter
 from spine.tickets.importing.errors import MappingError, RowError
 from spine.tickets.importing.targets import Field, Target
 from spine.tickets.importing.yamlparts import dates_of, refuse_unknown, text_of, zone_of
@@ -41,7 +42,7 @@ _UNKNOWN = ("reject", "keep", "empty")
 
 @dataclass(frozen=True, slots=True)
 class FieldPlan:
-    """columns: read by name through `pick`; joined by `joiner` where there are several."""
+    """columns: joined by `joiner` where there are several."""
 
     field: Field
     columns: tuple[str, ...] = ()
@@ -50,13 +51,11 @@ class FieldPlan:
     default: Any = None
     matrix: Mapping[tuple[int, int], int] | None = None
 
-    def read(self, pick: Callable[[str], str | None]) -> Any:
-        """The value, None if there is none, or KEEP. Raises RowError with the column."""
-        if len(self.columns) > 1:
-            parts = [part for part in map(pick, self.columns) if part]
-            raw = self.joiner.join(parts) or None
-        else:
-            raw = pick(self.columns[0]) if self.columns else None
+    def read(self, raw: str | None) -> Any:
+        """The value of the column's text (of several joined), None if there is none, or KEEP.
+
+        Raises RowError with the column.
+        """
         if raw is None:
             return self.default
         if self.convert is None:
@@ -65,6 +64,25 @@ class FieldPlan:
             return self.convert(raw)
         except RowError as error:
             raise RowError(error.code, error.reason, self.columns[0]) from error
+
+    def reader(self, nulls: frozenset[str]) -> Callable[..., Any]:
+        """A function of the columns' texts as they stand in the row.
+
+        Texts repeat from row to row (a group, a date), so results are kept; long texts are not.
+        """
+
+        def one(raw: str | None) -> Any:
+            raw = raw.strip() if raw is not None else ""
+            return self.read(None if raw in nulls else raw)
+
+        def several(*raws: str | None) -> Any:
+            parts = [raw.strip() for raw in raws if raw is not None]
+            return self.read(self.joiner.join(p for p in parts if p not in nulls) or None)
+
+        function = one if len(self.columns) == 1 else several
+        if self.field.type == targets.TEXT:
+            return function
+        return lru_cache(maxsize=KEPT_RESULTS)(function)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +100,7 @@ class Plans:
         self.zone = zone
         self.dates = dates
 
-    def fields(self, given: Mapping[str, Any]) -> tuple[FieldPlan, ...]:
+    def fields(self, given: Mapping[Any, Any]) -> tuple[FieldPlan, ...]:
         plans = []
         for name, spec in given.items():
             place = f"fields.{name}"
@@ -101,7 +119,7 @@ class Plans:
             raise MappingError("fields.subcategory", _("It needs a category."))
         return tuple(plans)
 
-    def custom(self, given: Mapping[str, Any]) -> tuple[CustomPlan, ...]:
+    def custom(self, given: Mapping[Any, Any]) -> tuple[CustomPlan, ...]:
         makers: dict[str, Callable[[], Converter]] = {
             "text": lambda: converters.text(CUSTOM_TEXT_LIMIT),
             "integer": lambda: converters.integer(-2_147_483_648),

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from django.utils.translation import gettext as _
 
 from spine.tickets import kinds
 from spine.tickets.importing import targets
-from spine.tickets.importing.converters import KEEP, moment, name
+from spine.tickets.importing.converters import KEEP, KEPT_RESULTS, moment, name, shown
 from spine.tickets.importing.errors import RowError
 from spine.tickets.importing.mapping import Mapping
 from spine.tickets.priority import matrix
@@ -77,16 +79,20 @@ class Record:
     references: dict[str, str]
     events: list[Event]
     teams: set[str]
-    rows: int
+    # The values as they are kept for the next run to compare with.
+    plain: dict[str, Any] = field(default_factory=dict)
     digest: str = ""
 
-    def plain(self) -> dict[str, Any]:
-        """The values as they are kept for the next run to compare with."""
-        return {
+    def seal(self) -> None:
+        """Sets `plain` and `digest`; the record is complete then."""
+        self.plain = {
             **{name: stamp(value) for name, value in self.values.items()},
             **{f"custom.{name}": stamp(value) for name, value in self.custom.items()},
             **{f"references.{name}": value for name, value in self.references.items()},
         }
+        content = [self.plain, [event.plain() for event in self.events]]
+        text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        self.digest = hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(slots=True)
@@ -94,7 +100,7 @@ class _Reading:
     """One row, converted."""
 
     staged: Staged
-    order: tuple[Any, ...]
+    order: tuple[float, ...]
     at: datetime | None
     actor: str
     state_label: str
@@ -113,26 +119,62 @@ def stamp(value: Any) -> Any:
     return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
 
 
+_Cell = tuple[Callable[[str | None], Any], int]
+_Named = tuple[str, Callable[[str | None], Any], int]
+
+
+@dataclass(frozen=True, slots=True)
+class _EventReaders:
+    order: list[_Cell]
+    at: _Cell
+    actor: _Cell | None
+
+    def read(self, cells: list[str | None]) -> tuple[tuple[float, ...], datetime | None, str]:
+        """(order, the empty ones first; when; who)"""
+        found = [read(cells[index]) for read, index in self.order]
+        order = tuple(-math.inf if value is None else value for value in found)
+        at = self.at[0](cells[self.at[1]])
+        actor = self.actor[0](cells[self.actor[1]]) if self.actor else None
+        return order, at, actor or ""
+
+
 class Folder:
     """organizations: codes that exist here."""
 
     def __init__(self, mapping: Mapping, organizations: frozenset[str]) -> None:
         self._mapping = mapping
         self._organizations = organizations
-        self._place = {column: index for index, column in enumerate(mapping.columns)}
-        self._moment = moment(list(mapping.dates), mapping.zone)
-        self._label = name(STATE_LABEL_LIMIT)
-        self._actor = name(ACTOR_LIMIT)
-        self._reference = name(REFERENCE_LIMIT)
-        self._state_column = next(
-            (p.columns[0] for p in mapping.fields if p.field.name == "state" and p.columns), None
+        place = {column: index for index, column in enumerate(mapping.columns)}
+        self._readers = [
+            (plan.field.name, plan.reader(mapping.nulls), [place[name] for name in plan.columns])
+            for plan in mapping.fields
+        ]
+        self._custom = [
+            (plan.name, self._cell(plan.column, plan.convert), place[plan.column])
+            for plan in mapping.custom
+        ]
+        reference = name(REFERENCE_LIMIT)
+        self._references = [
+            (item.relation, self._cell(item.column, reference), place[item.column])
+            for item in mapping.references
+        ]
+        self._events = self._event_readers(place)
+        label = name(200)
+        self._label = next(
+            (
+                (self._cell(plan.columns[0], label), place[plan.columns[0]])
+                for plan in mapping.fields
+                if plan.field.name == "state" and plan.columns
+            ),
+            None,
         )
         self._told = [
             item for item in targets.TOLD
             if item == "hold_reason" or any(p.field.name == item for p in mapping.fields)
         ]  # fmt: skip
-        self._outcomes = {item.name for item in mapping.target.every() if item.outcome}
-        self._initial = kinds.get(mapping.target.kind).lifecycle.initial
+        self._matrix = next((p.matrix for p in mapping.fields if p.matrix is not None), None)
+        kind = kinds.get(mapping.target.kind)
+        self._initial, self._hold_state = kind.lifecycle.initial, kind.hold_state
 
     def fold(self, key: str, rows: Iterable[Staged]) -> Folded:
         """Every row ends in the record's history or among the rejects."""
@@ -161,48 +203,54 @@ class Folder:
             rejects.append(self._reject(key, staged, error.code, error.reason, error.column))
             return None
 
-    def _converted(self, staged: Staged) -> _Reading:
+    def _cell(self, column: str, convert: Callable[[str], Any]) -> Callable[[str | None], Any]:
+        """A function of a cell's text: the value, or None where it is empty."""
         nulls = self._mapping.nulls
 
-        def pick(column: str) -> str | None:
-            raw = staged.values[self._place[column]]
-            if raw is None:
+        @lru_cache(maxsize=KEPT_RESULTS)
+        def read(raw: str | None) -> Any:
+            raw = raw.strip() if raw is not None else ""
+            if raw in nulls:
                 return None
-            raw = raw.strip()
-            return None if raw in nulls else raw
+            try:
+                return convert(raw)
+            except RowError as error:
+                raise RowError(error.code, error.reason, column) from error
 
-        order, at, actor = self._when(pick)
-        values = {plan.field.name: plan.read(pick) for plan in self._mapping.fields}
+        return read
+
+    def _event_readers(self, place: dict[str, int]) -> _EventReaders | None:
+        events, mapping = self._mapping.events, self._mapping
+        if events is None:
+            return None
+        when = moment(list(mapping.dates), mapping.zone)
+        actor = name(ACTOR_LIMIT)
+        return _EventReaders(
+            [(self._cell(column, number), place[column]) for column in events.order],
+            (self._cell(events.at, when), place[events.at]),
+            (self._cell(events.actor, actor), place[events.actor]) if events.actor else None,
+        )
+
+    def _converted(self, staged: Staged) -> _Reading:
+        cells = staged.values
+        order: tuple[float, ...] = ()
+        at: datetime | None = None
+        actor = label = ""
+        if self._events is not None:
+            order, at, actor = self._events.read(cells)
+            if at is None and self._mapping.events is not None:
+                raise RowError("required", _("The event has no time."), self._mapping.events.at)
+        values = {name: read(*[cells[i] for i in at_]) for name, read, at_ in self._readers}
         organization = values.get("organization")
         if organization is not None and organization not in self._organizations:
             raise RowError("unknown_value", _("There is no organization “%s”.") % organization)
-        custom = {
-            plan.name: _at(plan.column, plan.convert, raw)
-            for plan in self._mapping.custom
-            if (raw := pick(plan.column)) is not None
-        }
-        references = {
-            item.relation: _at(item.column, self._reference, raw)
-            for item in self._mapping.references
-            if (raw := pick(item.column)) is not None
-        }
-        label = pick(self._state_column) if self._state_column else None
-        state_label = self._label(label[:STATE_LABEL_LIMIT]) if label else ""
-        return _Reading(staged, order, at, actor, state_label, values, custom, references)
-
-    def _when(
-        self, pick: Callable[[str], str | None]
-    ) -> tuple[tuple[Any, ...], datetime | None, str]:
-        events = self._mapping.events
-        if events is None:
-            return (), None, ""
-        order = tuple(_order_value(column, pick(column)) for column in events.order)
-        raw = pick(events.at)
-        if raw is None:
-            raise RowError("required", _("The event has no time."), events.at)
-        at = _at(events.at, self._moment, raw)
-        actor = pick(events.actor) if events.actor else None
-        return order, at, self._actor(actor) if actor else ""
+        if self._label is not None:
+            read, index = self._label
+            label = (read(cells[index]) or "")[:STATE_LABEL_LIMIT]
+        return _Reading(
+            staged, order, at, actor, label, values,
+            _present(self._custom, cells), _present(self._references, cells),
+        )  # fmt: skip
 
     def _distinct(
         self, key: str, readings: list[_Reading], rejects: list[Reject]
@@ -250,14 +298,13 @@ class Folder:
             references=last.references,
             events=events,
             teams=teams,
-            rows=len(readings),
         )
-        record.digest = _digest(record)
+        record.seal()
         return record
 
     def _settled(self, read: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
         """Fields that say "keep" as they were, state and hold reason apart, priority looked up."""
-        values = {
+        values: dict[str, Any] = {
             name: before.get(name) if value is KEEP else value for name, value in read.items()
         }
         state = read.get("state")
@@ -270,16 +317,15 @@ class Folder:
             values["state"] = state[0]
             if values.get("hold_reason") is None or state[1]:
                 values["hold_reason"] = state[1]
-        if values["state"] != kinds.get(self._mapping.target.kind).hold_state:
+        if values["state"] != self._hold_state:
             values["hold_reason"] = ""
         if values.get("category") is None:
             values.pop("subcategory", None)
-        for name in ("impact", "urgency"):
-            values[name] = values.get(name) or 3
+        for judged in ("impact", "urgency"):
+            values[judged] = values.get(judged) or 3
         cell = (values["impact"], values["urgency"])
-        own = next((p.matrix for p in self._mapping.fields if p.field.name == "priority"), None)
-        if own is not None:
-            values["priority"] = own[cell]
+        if self._matrix is not None:
+            values["priority"] = self._matrix[cell]
         elif values.get("priority") is None:
             values["priority"] = matrix()[cell]
         return values
@@ -322,32 +368,22 @@ class Folder:
         return Reject(staged.line, key, column, code, reason, raw)
 
 
-def _at(column: str, convert: Callable[[str], Any], raw: str) -> Any:
-    try:
-        return convert(raw)
-    except RowError as error:
-        raise RowError(error.code, error.reason, column) from error
+def _present(readers: list[_Named], cells: list[str | None]) -> dict[str, Any]:
+    found = {name: read(cells[index]) for name, read, index in readers}
+    return {name: value for name, value in found.items() if value is not None}
 
 
-def _order_value(column: str, raw: str | None) -> tuple[int, float]:
-    """Numbers in order, the empty ones first."""
-    if raw is None:
-        return (0, 0.0)
+def number(raw: str) -> float:
+    """What puts events in order."""
     try:
-        number = float(raw)
-    except ValueError as error:
-        raise RowError("not_a_number", _("“%s” is not a number.") % raw[:60], column) from error
-    if number != number or number in (float("inf"), float("-inf")):
-        raise RowError("not_a_number", _("“%s” is not a number.") % raw[:60], column)
-    return (1, number)
+        value = float(raw)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise RowError("not_a_number", _("“%s” is not a number.") % shown(raw))
+    return value
 
 
 def _latest(values: dict[str, Any]) -> datetime:
     known = [values.get(name) for name in ("opened_at", "resolved_at", "closed_at")]
     return max(value for value in known if isinstance(value, datetime))
-
-
-def _digest(record: Record) -> str:
-    plain = [record.plain(), [event.plain() for event in record.events]]
-    text = json.dumps(plain, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -113,17 +113,18 @@ class Resolver:
         """Somebody the other system knew. They can't sign in: nobody vouched for who they are."""
         source = self._mapping.source
         username = external_username(source, name)
-        return User(
+        user = User(
             username=username,
             name=name,
             sort_key=naming.sort_key(name),
             search_text=naming.spellings(name, username),
             organization=self._home,
-            password="!",
             is_active=False,
             external_source=source,
             external_id=name,
         )
+        user.set_unusable_password()
+        return user
 
     def _teams(self, names: set[str], op: Operation) -> dict[str, int]:
         found = dict(Team.objects.filter(name__in=names).values_list("name", "id"))

@@ -21,7 +21,6 @@ from spine.audit.operations import operation
 from spine.kit.clock import now
 from spine.kit.errors import Conflict
 from spine.people.models import User
-from spine.tickets.importing import searching
 from spine.tickets.importing.delimited import DelimitedReader
 from spine.tickets.importing.encoding import check, detect
 from spine.tickets.importing.folding import MAX_EVENTS, Folder, Record, Reject, Staged
@@ -34,6 +33,8 @@ from spine.tickets.importing.staging import Staging
 from spine.tickets.importing.writing import Sorted, Writer, sort_out
 from spine.tickets.models import ImportRun
 
+# One transaction; search locks its documents one by one, and the locks of all have to fit.
+TICKETS_PER_BATCH = 1_000
 Progress = Callable[[str, int, int], None]
 
 
@@ -187,7 +188,7 @@ class _Pass:
         self._actor, self._mapping, self._staging = actor, mapping, staging
         self._run, self._summary, self._progress = run, summary, progress
         self._folder = Folder(mapping, organization_codes())
-        self._writer = Writer(mapping, searching.index) if run is not None else None
+        self._writer = Writer(mapping) if run is not None else None
         self._done = 0
         if run is not None:
             summary.resumed_at = run.position
@@ -202,9 +203,13 @@ class _Pass:
             self._progress("write", self._done, self._staging.rows)
 
     def _page(self, page: list[tuple[str, list[Staged]]]) -> None:
+        for start in range(0, len(page), TICKETS_PER_BATCH):
+            self._batch(page[start : start + TICKETS_PER_BATCH])
+
+    def _batch(self, groups: list[tuple[str, list[Staged]]]) -> None:
         records: list[Record] = []
         rejects: list[Reject] = []
-        for key, rows in page:
+        for key, rows in groups:
             if len(rows) > MAX_EVENTS:
                 self._done += self._staging.refuse_overlong(key)
                 continue
@@ -213,14 +218,11 @@ class _Pass:
             rejects += folded.rejects
             if folded.record is not None:
                 records.append(folded.record)
-        if self._run is not None and self._done <= self._run.position:
-            # In since before the stop; only the rejects are told again.
-            self._staging.reject(rejects)
-            return
-        sorted_out = self._write(records)
-        for strange in sorted_out.strange:
-            reason = _("“%s” is a ticket of another kind here.") % strange.key
-            rejects.append(Reject(0, strange.key, self._mapping.key, "other_kind", reason, ""))
+        # What was in before the stop is not written again; its rejects are told again.
+        if self._run is None or self._done > self._run.position:
+            for strange in self._write(records).strange:
+                reason = _("“%s” is a ticket of another kind here.") % strange.key
+                rejects.append(Reject(0, strange.key, self._mapping.key, "other_kind", reason, ""))
         self._staging.reject(rejects)
 
     def _write(self, records: list[Record]) -> Sorted:

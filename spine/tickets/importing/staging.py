@@ -26,7 +26,7 @@ ROWS_PER_COPY = 5_000
 # More than one ticket may have rows, so that a page always holds whole tickets.
 ROWS_PER_PAGE = MAX_EVENTS + 1_000
 KEY_LIMIT = 200
-_COLLATION = 'collate "C"'
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Staging:
@@ -40,7 +40,7 @@ class Staging:
         with connection.cursor() as cursor:
             cursor.execute(
                 "create temp table import_rows "
-                "(line bigint not null, key text not null, digest text not null, "
+                '(line bigint not null, key text collate "C" not null, digest text not null, '
                 "data text not null);"
                 "create temp table import_rejects "
                 "(id bigint generated always as identity, line bigint not null, "
@@ -82,7 +82,7 @@ class Staging:
         self._copy(good, bad)
         on_rows(len(good) + len(bad))
         with connection.cursor() as cursor:
-            cursor.execute(f"create index on import_rows (key {_COLLATION}, line)")
+            cursor.execute("create index on import_rows (key, line)")
             cursor.execute("analyze import_rows")
 
     def _copy(self, good: list[tuple[int, str, str, str]], bad: list[Reject]) -> None:
@@ -115,8 +115,8 @@ class Staging:
     def _page(self, last: str) -> list[tuple[str, list[Staged]]]:
         with connection.cursor() as cursor:
             cursor.execute(
-                f"select key, line, digest, data from import_rows where key {_COLLATION} > %s "
-                f"order by key {_COLLATION}, line limit %s",
+                "select key, line, digest, data from import_rows where key > %s "
+                "order by key, line limit %s",
                 [last, ROWS_PER_PAGE],
             )
             found = cursor.fetchall()
@@ -135,8 +135,8 @@ class Staging:
         with connection.cursor() as cursor:
             cursor.execute(
                 "insert into import_rejects (line, key, col, code, reason, raw) "
-                f"select line, key, '', 'too_many', %s, '' from import_rows "
-                f"where key {_COLLATION} = %s",
+                "select line, key, '', 'too_many', %s, '' from import_rows "
+                "where key = %s",
                 [reason, key],
             )
             return int(cursor.rowcount)
@@ -176,7 +176,8 @@ def _prepared(
     if isinstance(row, Unreadable):
         return Reject(row.line, "", "", row.code, row.reason, row.raw)
     values = row.values
-    everything = json.dumps(values, ensure_ascii=False)
+    # A unit separator between the cells, another control character for "no value".
+    everything = "\x1f".join(["\x1e" if value is None else value for value in values])
     key = (values[places[0]] or "").strip()
     if key in mapping.nulls:
         return _no_key(mapping, row.line, _("The row has no “%s”.") % mapping.key, everything)
@@ -189,8 +190,8 @@ def _prepared(
         )
         return _no_key(mapping, row.line, reason, everything.replace("\x00", "�"))
     digest = hashlib.blake2b(everything.encode(), digest_size=16).hexdigest()
-    return row.line, key, digest, json.dumps([values[i] for i in places], ensure_ascii=False)
+    return row.line, key, digest, _encode([values[i] for i in places])
 
 
 def _no_key(mapping: Mapping, line: int, reason: str, raw: str) -> Reject:
-    return Reject(line, "", mapping.key, "bad_key", reason, raw[:2_000])
+    return Reject(line, "", mapping.key, "bad_key", reason, raw[:2_000].replace("\x1f", ","))

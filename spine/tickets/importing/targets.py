@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from django.apps import apps
-from django.db import models
 from django.utils.module_loading import autodiscover_modules
 
 from spine.tickets import kinds
 from spine.tickets.fields import DESCRIPTION_MAX, TITLE_MAX
-from spine.tickets.models import Channel, HoldReason
+from spine.tickets.models import Channel, HoldReason, Ticket
 
 # Types of fields; what each makes of a column is in `mapping`.
 TEXT = "text"
@@ -50,8 +49,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What an import needs to know of a kind. fields: the child table's own columns;
-    closed_verb etc. are not needed: imported states are taken unjudged."""
+    """What an import needs to know of a kind. fields: the child table's own columns."""
 
     kind: str
     fields: tuple[Field, ...]
@@ -71,8 +69,9 @@ class Target:
     def own_names(self) -> tuple[str, ...]:
         return tuple(item.name for item in self.fields)
 
-    def model(self) -> type[models.Model]:
-        return kinds.get(self.kind).model_class()
+    def model(self) -> type[Ticket]:
+        model: type[Ticket] = kinds.get(self.kind).model_class()
+        return model
 
     def states(self) -> frozenset[str]:
         return frozenset(state.code for state in kinds.get(self.kind).lifecycle.states)

@@ -7,7 +7,7 @@ then children, history and references. The caller has opened the operation.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,8 @@ from django.utils.translation import gettext as _
 
 from spine.audit.operations import Operation
 from spine.kit.clock import now
+from spine.search import sources
+from spine.search.indexing import document_rows, index, write_rows
 from spine.tickets import clocks, kinds, numbering
 from spine.tickets.changes import diff
 from spine.tickets.fields import TRACKED
@@ -77,14 +79,13 @@ def sort_out(mapping: Mapping, records: Sequence[Record]) -> Sorted:
 
 
 class Writer:
-    """on_written(ids): called in the transaction with the tickets that were made or changed."""
+    """Writes what `sort_out` found to be new or changed."""
 
-    def __init__(self, mapping: Mapping, on_written: Callable[[list[int]], None]) -> None:
+    def __init__(self, mapping: Mapping) -> None:
         self._mapping = mapping
         self._kind = kinds.get(mapping.target.kind)
         self._model = mapping.target.model()
         self._resolver = Resolver(mapping)
-        self._on_written = on_written
         self._own = set(mapping.target.own_names)
         self._people = {f.name for f in mapping.target.every() if f.type == "person"}
 
@@ -94,11 +95,10 @@ class Writer:
             return
         lock_makers()
         known = self._resolver.resolve(records, op)
-        ids = self._create(sorted_out.new, known, op)
-        ids += self._change(sorted_out.changed, known, op)
-        self._on_written(ids)
+        made = self._create(sorted_out.new, known, op)
+        self._index(made, self._change(sorted_out.changed, known, op))
 
-    def _create(self, records: Sequence[Record], known: Known, op: Operation) -> list[int]:
+    def _create(self, records: Sequence[Record], known: Known, op: Operation) -> list[Ticket]:
         if not records:
             return []
         ids = list(reserve_ids("tickets_ticket", len(records)))
@@ -107,8 +107,8 @@ class Writer:
             self._instance(record, known, pk, number)
             for record, pk, number in zip(records, ids, numbers, strict=True)
         ]
-        _copy_instances(Ticket, made)
-        _copy_instances(self._model, made)
+        copy_instances(Ticket, made)
+        copy_instances(self._model, made)
         self._copy_parts(zip(ids, records, strict=True))
         for ticket, record in zip(made, records, strict=True):
             op.record(
@@ -121,13 +121,12 @@ class Writer:
                 },
             )
         self._start_clocks(made)
-        return ids
+        return made
 
     def _instance(self, record: Record, known: Known, pk: int, number: str) -> Ticket:
-        ticket: Ticket = self._model(
+        ticket = self._model(
             pk=pk,
             id=pk,
-            ticket_ptr_id=pk,
             uuid=uuid.uuid4(),
             number=number,
             kind=self._kind.code,
@@ -194,7 +193,7 @@ class Writer:
                 (pk, relation, self._mapping.source, external_id)
                 for relation, external_id in record.references.items()
             ]
-            sources.append((pk, record.digest, record.plain()))
+            sources.append((pk, record.digest, record.plain))
         copy_rows(HistoryEvent._meta.db_table, _HISTORY, history)
         copy_rows(ExternalReference._meta.db_table, _REFERENCE, references)
         copy_rows(SourceRecord._meta.db_table, _SOURCE_RECORD, sources)
@@ -223,7 +222,7 @@ class Writer:
         self, ticket: Ticket, record: Record, stored: Stored, known: Known, op: Operation
     ) -> None:
         """Writes what the source changed since it was last read; what was changed here stays."""
-        plain = record.plain()
+        plain = record.plain
         names = {
             name
             for name in plain.keys() | stored.values.keys()
@@ -271,18 +270,34 @@ class Writer:
         """Only what is still open is timed, from when it was opened."""
         if not self._mapping.start_clocks:
             return
+        moment = now()
         for ticket in tickets:
-            if ticket.active and ticket.state not in self._kind.resolved_states:
-                breached = (ticket.breached, ticket.response_breached)
-                clocks.start(ticket, ticket.opened_at)
-                if (ticket.breached, ticket.response_breached) != breached:
-                    ticket.breached |= breached[0]
-                    ticket.response_breached |= breached[1]
-                    ticket.save(update_fields=["breached", "response_breached"])
+            if not ticket.active or ticket.state in self._kind.resolved_states:
+                continue
+            flags = (ticket.breached, ticket.response_breached)
+            planned = clocks.plan(ticket)
+            clocks.store(ticket, planned)
+            if planned:
+                clocks.advance(ticket, {"state": self._kind.lifecycle.initial}, moment)
+                ticket.breached |= flags[0]
+                ticket.response_breached |= flags[1]
+                Ticket.objects.filter(pk=ticket.pk).update(
+                    due_at=ticket.due_at,
+                    breached=ticket.breached,
+                    response_breached=ticket.response_breached,
+                )
+
+    def _index(self, made: Sequence[Ticket], changed: Sequence[int]) -> None:
+        source = sources.find(self._kind.code)
+        if source is None:
+            return
+        # Nobody else can know the new rows yet, so they need no turn-taking.
+        write_rows(document_rows(source, made))
+        index(source, changed)
 
 
 def _custom(record: Record) -> dict[str, Any]:
-    plain = record.plain()
+    plain = record.plain
     return {
         name.removeprefix("custom."): value
         for name, value in plain.items()
@@ -294,8 +309,10 @@ def _of_source(table: type[models.Model], mapping: Mapping) -> dict[str, str]:
     return {"source": mapping.source} if table is ExternalReference else {}
 
 
-def _copy_instances(model: type[models.Model], instances: Sequence[models.Model]) -> None:
+def copy_instances(model: type[models.Model], instances: Sequence[models.Model]) -> None:
     """The columns of this very table (not of its parents), as the instances have them."""
     fields = model._meta.local_concrete_fields
-    rows = ([getattr(item, field.attname) for field in fields] for item in instances)
-    copy_rows(model._meta.db_table, [field.column for field in fields], rows)
+    # The link to the parent carries the parent's key.
+    names = ["pk" if field.primary_key else field.attname for field in fields]
+    rows = ([getattr(item, name) for name in names] for item in instances)
+    copy_rows(model._meta.db_table, [str(field.column) for field in fields], rows)

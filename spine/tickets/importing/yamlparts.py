@@ -12,7 +12,7 @@ from spine.tickets.importing.converters import check_format
 from spine.tickets.importing.errors import MappingError
 
 
-def section(top: AnyMapping[str, Any], key: str, required: bool = False) -> dict[str, Any]:
+def section(top: AnyMapping[str, Any], key: str, required: bool = False) -> dict[Any, Any]:
     given = top.get(key)
     if given is None and not required:
         return {}

@@ -5,23 +5,31 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('tickets', '0001_initial'),
+        ("tickets", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='SourceRecord',
+            name="SourceRecord",
             fields=[
-                ('ticket', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='source_record', serialize=False, to='tickets.ticket')),
-                ('digest', models.CharField(max_length=64)),
-                ('values', models.JSONField()),
+                (
+                    "ticket",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="source_record",
+                        serialize=False,
+                        to="tickets.ticket",
+                    ),
+                ),
+                ("digest", models.CharField(max_length=64)),
+                ("values", models.JSONField()),
             ],
             options={
-                'db_table': 'importing_source_record',
+                "db_table": "importing_source_record",
             },
         ),
     ]
