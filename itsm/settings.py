@@ -195,7 +195,7 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
 LISTENERS = [
     "spine.tickets.listeners.clocks",
     "spine.search.listeners.index",
-    "notify.listeners.mail",
+    # "notify.listeners.mail",
 ]
 
 AUTH_USER_MODEL = "people.User"
