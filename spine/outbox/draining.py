@@ -13,8 +13,8 @@ from spine.outbox.registry import Listener, Undeliverable, installed
 
 log = logging.getLogger("evenkeel.outbox")
 
-LANES_PER_CLAIM = 20
-LANES_PER_BATCH = 200
+PER_CLAIM = 50
+PER_BATCH = 500
 FIRST_RETRY_SECONDS = 2.0
 LONGEST_RETRY_SECONDS = 3600.0
 ERROR_CHARACTERS = 2000
@@ -40,7 +40,7 @@ def drain(*, seconds: float = 20.0) -> tuple[int, bool]:
 
 def drain_once(listener: Listener) -> int:
     """Claims once for one listener and handles that. Returns how many were tried."""
-    limit = LANES_PER_BATCH if listener.batch else LANES_PER_CLAIM
+    limit = PER_BATCH if listener.batch else PER_CLAIM
     claimed = leases.claim(listener.name, limit=limit, lease=listener.lease)
     claimed = list(_without_exhausted(listener, claimed))
     if not claimed:

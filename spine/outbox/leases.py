@@ -17,11 +17,11 @@ from django.db.models.functions import Now
 
 from spine.outbox.models import Delivery
 
-# How many of a lane go along with its first one, so that a busy ticket is not one claim each.
-LANE_TAKE = 20
-
 # `attempts = 0`: the followers of a delivery that failed before wait until it is done or dead, so
 # that one that kills its worker does not use up their attempts as well.
+# The lowest ids are taken, so that of each lane it is the beginning, without a hole.
+# `n.id + 0` and ANY (ARRAY ...) keep the planner off the primary key's order and off a hash join:
+# with a small LIMIT it would walk the whole table for a lane's few rows.
 _CLAIM = """
 WITH heads AS (
     SELECT d.id, d.target_type, d.target_id, d.attempts FROM outbox_delivery d
@@ -31,32 +31,30 @@ WITH heads AS (
         WHERE e.state = 'pending' AND e.target_id = d.target_id AND e.listener = d.listener
           AND e.target_type = d.target_type AND e.id < d.id)
     ORDER BY d.wake_at, d.id LIMIT %(limit)s FOR UPDATE OF d SKIP LOCKED
-), taken AS (
-    SELECT id FROM heads
-    UNION ALL
+), followers AS (
     SELECT f.id FROM heads h CROSS JOIN LATERAL (
         SELECT n.id FROM outbox_delivery n
         WHERE n.state = 'pending' AND n.target_id = h.target_id AND n.listener = %(listener)s
           AND n.target_type = h.target_type AND n.id > h.id
-        ORDER BY n.id LIMIT %(lane)s
+        ORDER BY n.id + 0 LIMIT %(limit)s
     ) f WHERE h.attempts = 0
 ), lease AS MATERIALIZED (
     SELECT clock_timestamp() + make_interval(secs => %(lease)s) AS until
 )
 UPDATE outbox_delivery d
 SET attempts = d.attempts + 1, leased_until = lease.until, wake_at = lease.until
-FROM taken, lease
-WHERE d.id = taken.id AND d.state = 'pending'
+FROM lease
+WHERE d.state = 'pending' AND d.id = ANY (ARRAY (
+    SELECT id FROM (SELECT id FROM heads UNION ALL SELECT id FROM followers) taken
+    ORDER BY id LIMIT %(limit)s))
 RETURNING d.*
 """
 
 
 def claim(listener: str, *, limit: int, lease: float) -> list[Delivery]:
-    """Takes up to `limit` lanes that are due, for `lease` seconds. Commits by itself; another
+    """Takes up to `limit` deliveries that are due, for `lease` seconds. Commits by itself; another
     worker sees them as taken from then on. Returned in the order in which to handle them."""
-    rows = Delivery.objects.raw(
-        _CLAIM, {"listener": listener, "limit": limit, "lease": lease, "lane": LANE_TAKE}
-    )
+    rows = Delivery.objects.raw(_CLAIM, {"listener": listener, "limit": limit, "lease": lease})
     return sorted(rows, key=lambda delivery: delivery.id)
 
 

@@ -297,7 +297,7 @@ def test_the_drain_asks_for_more_when_its_time_is_over(
     tell(*people)
     nudges: list[int] = []
     monkeypatch.setattr(tasks, "nudge", lambda: nudges.append(1))
-    monkeypatch.setattr(draining, "LANES_PER_CLAIM", 2)
+    monkeypatch.setattr(draining, "PER_CLAIM", 2)
     monkeypatch.setattr(draining.drain, "__kwdefaults__", {"seconds": -1.0})
     assert tasks.drain() == 2
     assert nudges == [1]
