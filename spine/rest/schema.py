@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from drf_spectacular.openapi import AutoSchema as SpectacularSchema
 from drf_spectacular.plumbing import ResolvedComponent
 
@@ -51,6 +52,21 @@ PROBLEM: JsonSchema = {
 }
 
 
+SECURITY: Mapping[str, Mapping[str, Any]] = {
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": gettext_lazy("“Authorization: Token …” or “Bearer …”, from your profile."),
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "sessionid",
+        "description": gettext_lazy("The browser's session, with its CSRF token for writes."),
+    },
+}
+
+
 class AutoSchema(SpectacularSchema):
     """Serializers come from spectacular's components; the rest is said by `Operation`s."""
 
@@ -85,6 +101,17 @@ class AutoSchema(SpectacularSchema):
         if words[-1].startswith(words[-2].replace("-", "_")):
             words[-1] = self.method.lower()
         return "_".join(words).replace("-", "_")
+
+    def get_auth(self) -> list[dict[str, Any]]:
+        for name, scheme in SECURITY.items():
+            component = ResolvedComponent(  # type: ignore[no-untyped-call]
+                name=name,
+                type=ResolvedComponent.SECURITY_SCHEMA,
+                schema={**scheme, "description": str(scheme["description"])},
+                object=name,
+            )
+            self.registry.register_on_missing(component)
+        return [{name: []} for name in SECURITY]
 
     def _declared(self) -> Operation | None:
         name = getattr(self.view, "action", None) or (self.method or "").lower()

@@ -21,7 +21,7 @@ from spine.rest.fields import as_uuid
 from spine.rest.filters import FilterSet, apply_strictly
 from spine.rest.operations import ListOf
 from spine.rest.serializers import Plan, StrictSerializer, plan_for
-from spine.rest.views import ApiView
+from spine.rest.views import ApiView, body_of
 
 DETAIL_PARAMETERS = frozenset({"fields", "expand"})
 
@@ -150,7 +150,7 @@ class RecordViewSet(ViewSetMixin, ApiView):
         """The body, checked; the REST framework's ValidationError names what is wrong. With a
         record it is a change of that record, and nothing is required."""
         checked = (serializer or self.serializer_class)(
-            data=request.data,
+            data=body_of(request),
             partial=record is not None,
             context={"request": request, "record": record},
         )

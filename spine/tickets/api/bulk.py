@@ -21,6 +21,7 @@ from spine.people.api import actor_of
 from spine.people.policy import require
 from spine.rest import problems
 from spine.rest.serializers import StrictSerializer
+from spine.rest.views import body_of
 
 if TYPE_CHECKING:
     from spine.tickets.api.viewset import TicketViewSet
@@ -219,7 +220,7 @@ class Batch:
 
 
 def _read(request: Request) -> tuple[list[Any], bool]:
-    data: Any = request.data
+    data: Any = body_of(request)
     atomic: Any = request.query_params.get("atomic")
     if atomic is not None:
         if atomic not in ("true", "false"):

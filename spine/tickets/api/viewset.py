@@ -21,6 +21,7 @@ from spine.people.policy import may
 from spine.rest.operations import describes
 from spine.rest.parsers import FormParser
 from spine.rest.serializers import plan_for
+from spine.rest.views import body_of
 from spine.rest.viewsets import DETAIL_PARAMETERS, Creates, Updates
 from spine.threads.models import Attachment, Comment
 from spine.tickets import actions, kinds
@@ -120,7 +121,7 @@ class TicketViewSet(Creates, Updates):
         self.plan(request)
         ticket = self.find(request, key)
         version = self.expected_version(request, ticket)
-        code, values = bulk.split_move(request.data)
+        code, values = bulk.split_move(body_of(request))
         self.move(ticket, code, actor=actor_of(request), values=values, version=version)
         return self.one(request, type(ticket)._default_manager.filter(pk=ticket.pk))
 
@@ -249,7 +250,7 @@ class TicketViewSet(Creates, Updates):
 
 
 def _upload(request: Request) -> tuple[UploadedFile[bytes], str]:
-    data: Any = request.data
+    data: Any = body_of(request)
     for name in data:
         if name not in ("file", "visibility"):
             raise DomainError("unknown_field", _("There is no such field."), str(name)[:100])
