@@ -162,6 +162,8 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_LOCATION,
         "KEY_PREFIX": REDIS_PREFIX,
+        # A Redis that is away must cost a request moments, not the network's own patience.
+        "OPTIONS": {"socket_connect_timeout": 0.5, "socket_timeout": 2.0},
     }
 }
 
@@ -174,6 +176,7 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_TIME_LIMIT = 3600
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_TIMEOUT = 1
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "global_keyprefix": f"{REDIS_PREFIX}:",
     "visibility_timeout": 3600,
