@@ -159,7 +159,8 @@ def test_templates_carry_no_inline_style_or_handler() -> None:
     found = [
         str(path.relative_to(ROOT))
         for path in (ROOT / "templates").rglob("*.html")
-        if inline.search(path.read_text())
+        # mail programs know no style sheets
+        if "notify" not in path.parts and inline.search(path.read_text())
     ]
     assert not found
 
@@ -170,6 +171,8 @@ def test_templates_use_only_classes_that_exist() -> None:
     known = set(re.findall(r"\.([a-zA-Z][\w-]*)", sheets))
     unknown = []
     for path in (ROOT / "templates").rglob("*.html"):
+        if "notify" in path.parts:
+            continue
         text = re.sub(r"{%.*?%}|{{.*?}}", " ? ", path.read_text(), flags=re.S)
         used = {name for group in re.findall(r'class="([^"]*)"', text) for name in group.split()}
         names = {name for name in used if "?" not in name and not name.endswith("-")}

@@ -166,6 +166,7 @@ def test_a_remote_combobox_asks_and_sends_the_choice(desk: Desk) -> None:
     )
     page.wait_for_selector(".ts-control")
     page.get_by_role("combobox", name="Caller").click()
+    expect(page.get_by_role("combobox", name="Caller")).to_be_focused()
     page.keyboard.type("liwei")
     page.get_by_role("option", name=re.compile("李伟")).click()
     assert page.locator("#who").input_value() == "u7"
@@ -179,6 +180,7 @@ def test_a_local_combobox_narrows_as_one_types(desk: Desk) -> None:
     )
     page.wait_for_selector(".ts-control")
     page.get_by_role("combobox", name="Caller").click()
+    expect(page.get_by_role("combobox", name="Caller")).to_be_focused()
     page.keyboard.type("jon")
     expect(page.get_by_role("option")).to_have_count(1)
     page.keyboard.press("Enter")

@@ -34,7 +34,8 @@ export function attach(select, say) {
   const label = select.labels?.[0]?.textContent.trim() ?? select.getAttribute("aria-label") ?? "";
   const options = {
     maxOptions: 200,
-    hidePlaceholder: true,
+    // hiding it would also empty the box of whoever types before the focus has settled
+    hidePlaceholder: false,
     allowEmptyOption: false,
     placeholder: placeholder ?? (src ? say("type_more") : ""),
     create: create !== undefined,
