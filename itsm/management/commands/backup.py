@@ -13,6 +13,7 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
 from itsm.backup import BackupError, Database, write_archive
+from spine.audit.sealing import seal_pending
 
 
 class Command(BaseCommand):
@@ -25,6 +26,8 @@ class Command(BaseCommand):
         target: Path = options["file"].resolve()
         if not target.parent.is_dir():
             raise CommandError(f"{target.parent} does not exist.")
+        # Transaction ids begin anew in another cluster: only a sealed trail can be lifted there.
+        seal_pending()
         applied = sorted(f"{a}.{n}" for a, n in MigrationRecorder(connection).applied_migrations())
         with connection.cursor() as cursor:
             cursor.execute("show server_version")

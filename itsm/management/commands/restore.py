@@ -13,6 +13,7 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
 from itsm.backup import Archive, BackupError, Database
+from spine.audit.sealing import seal_pending
 
 
 class Command(BaseCommand):
@@ -46,6 +47,8 @@ class Command(BaseCommand):
         _forget_cached()
         # An older backup is brought to the present schema.
         call_command("migrate", interactive=False, verbosity=0)
+        # Lifts the audit trail over the transaction ids of this cluster before anybody writes.
+        seal_pending()
         self.stdout.write(f"Restored from {source} (made {archive.manifest['made_at']}).")
 
 
