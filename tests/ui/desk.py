@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template import Context, Template
 from django.test import RequestFactory
 from django.urls import path
-from playwright.sync_api import Page, Route
+from playwright.sync_api import ConsoleMessage, Page, Route
 
 ROOT = Path(__file__).parents[2]
 DIST = ROOT / "static" / "dist"
@@ -46,12 +46,11 @@ class Desk:
         self.complaints: list[str] = []
         page.route(f"{ORIGIN}/**", self._serve)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on(
-            "console",
-            lambda note: (
-                self.complaints.append(note.text) if "Content Security" in note.text else 0
-            ),
-        )
+        page.on("console", self._hear)
+
+    def _hear(self, note: ConsoleMessage) -> None:
+        if "Content Security" in note.text:
+            self.complaints.append(note.text)
 
     def _serve(self, route: Route) -> None:
         path = route.request.url.removeprefix(ORIGIN).partition("?")[0]
