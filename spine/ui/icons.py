@@ -13,9 +13,7 @@ FALLBACK = "circle"
 @cache
 def names() -> frozenset[str]:
     """Every name that `{% icon %}` knows."""
-    text = (settings.BASE_DIR / "static" / "src" / "icons.json").read_text(
-        encoding="utf-8"
-    )
+    text = (settings.BASE_DIR / "static" / "src" / "icons.json").read_text(encoding="utf-8")
     return frozenset(json.loads(text))
 
 

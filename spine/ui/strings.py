@@ -11,9 +11,7 @@ from spine.ui import times
 
 def for_scripts() -> str:
     """JSON for `<meta name="ui-strings">`; static/src/js/strings.js reads it by key."""
-    return json.dumps(
-        times.phrases() | _messages(), ensure_ascii=False, separators=(",", ":")
-    )
+    return json.dumps(times.phrases() | _messages(), ensure_ascii=False, separators=(",", ":"))
 
 
 def _messages() -> dict[str, str]:
@@ -37,9 +35,7 @@ def _messages() -> dict[str, str]:
         "type_more": _("Type to search"),
         "create": _("Add “%(text)s”"),
         "err_network": _("No connection to the server."),
-        "err_network_hint": _(
-            "What you typed is kept. Try again when you are back online."
-        ),
+        "err_network_hint": _("What you typed is kept. Try again when you are back online."),
         "err_403": _("You may not do that."),
         "err_404": _("This is no longer here."),
         "err_409": _("Someone else changed this meanwhile."),
@@ -48,9 +44,7 @@ def _messages() -> dict[str, str]:
         "err_429": _("Too many requests at once."),
         "err_429_hint": _("Wait a moment and try again."),
         "err_500": _("Something broke on our side."),
-        "err_500_hint": _(
-            "Nothing was saved, and what you typed is kept. It has been reported."
-        ),
+        "err_500_hint": _("Nothing was saved, and what you typed is kept. It has been reported."),
         "err_session": _("You have been signed out."),
         "err_session_hint": _("Sign in again in another tab, then repeat this."),
         "leave": _("You have unsaved changes."),
