@@ -8,6 +8,7 @@ from typing import Any
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
+from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -94,6 +95,15 @@ class IncidentSerializer(StrictSerializer):
     external_source = TextField(read_only=True)
     external_id = TextField(read_only=True)
     custom = ObjectField(required=False, help_text=_("Custom fields by name."))
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """An override of the matrix without its reason would be dropped; it is refused instead."""
+        record = self.context.get("record")
+        reason = attrs.get("priority_reason", getattr(record, "priority_reason", ""))
+        if "priority" in attrs and not str(reason).strip():
+            text = _("Overriding the priority needs a reason.")
+            raise ValidationError({"priority_reason": [ErrorDetail(str(text), "required")]})
+        return attrs
 
 
 class IncidentPatchSerializer(IncidentSerializer):

@@ -86,7 +86,11 @@ def of_domain(error: DomainError) -> dict[str, Any]:
     errors = [_item(one) for one in error.errors] if isinstance(error, InvalidInput) else []
     if not errors and error.field:
         errors = [_item(error)]
-    problem = body(error.status, error.code, error.message, errors)
+    several = len(errors) > 1 and error.code == errors[0]["code"]
+    if several:
+        problem = body(error.status, "invalid", _summary(errors), errors)
+    else:
+        problem = body(error.status, error.code, error.message, errors)
     if isinstance(error, StaleVersion):
         problem["current_version"] = error.current
     return problem

@@ -13,6 +13,7 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.fields import empty
 
 from spine.kit.errors import DomainError, InvalidInput
 from spine.rest.fields import WRONG_TYPE, BatchField, ComputedField, RefField
@@ -25,10 +26,13 @@ class StrictSerializer(serializers.Serializer[Any]):
     writes (`read_only`). On PATCH nothing is required.
     """
 
-    def to_internal_value(self, data: Any) -> dict[str, Any]:
+    def run_validation(self, data: Any = empty) -> Any:
         if not isinstance(data, dict):
             detail = ErrorDetail(_("Give a JSON object."), WRONG_TYPE)
             raise ValidationError({"non_field_errors": [detail]})
+        return super().run_validation(data)
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
         errors = self._refused(data)
         # A field whose meaning depends on another one of its row finds it here.
         context: dict[str, Any] = self.context  # type: ignore[assignment]  # a dict, said too widely

@@ -184,8 +184,10 @@ class TicketViewSet(Creates, Updates):
         )
 
     def get_parsers(self) -> list[Any]:
-        # The router knows the action only after the request is there; the map tells it before.
-        if getattr(self, "action", None) == "add_attachment":
+        # `self.action` is set only after the parsers were asked for; the map tells it before.
+        request = getattr(self, "request", None)
+        method = (request.method or "").lower() if request is not None else ""
+        if self.action_map.get(method) == "add_attachment":
             return [FormParser()]
         return super().get_parsers()
 
