@@ -39,7 +39,7 @@ GROUPS = (
     Group(
         _("Platform"),
         (
-            # Entry(_("Mailbox"), "mail", "notify:mailbox", verb="settings.read"),
+            Entry(_("Mailbox"), "mail", "notify:mailbox", verb="mailbox.read"),
             Entry(_("API"), "api", "api-docs"),
             Entry(_("Design"), "eye", "design"),
         ),

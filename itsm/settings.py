@@ -91,6 +91,7 @@ MIDDLEWARE = [
     "spine.rest.middleware.ProblemMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "spine.kit.middleware.CleanInputMiddleware",
+    "spine.audit.middleware.SourceMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -184,9 +185,14 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "run" / "beat-schedule")
 CELERY_BEAT_SCHEDULE: dict[str, Any] = {
-    "outbox-sweep": {"task": "outbox.sweep", "schedule": 5.0},
-    "clocks-sweep": {"task": "tickets.sweep_clocks", "schedule": 5.0},
-    "wake-ups-sweep": {"task": "tickets.sweep_wake_ups", "schedule": 10.0},
+    # A sweep that no worker took in time is not worth doing late: the next one does its work.
+    "outbox-sweep": {"task": "outbox.sweep", "schedule": 5.0, "options": {"expires": 15}},
+    "clocks-sweep": {"task": "tickets.sweep_clocks", "schedule": 5.0, "options": {"expires": 15}},
+    "wake-ups-sweep": {
+        "task": "tickets.sweep_wake_ups",
+        "schedule": 10.0,
+        "options": {"expires": 30},
+    },
     "incidents-auto-close": {"task": "incidents.auto_close", "schedule": 60.0},
     "rest-prune-idempotency": {"task": "rest.prune_idempotency", "schedule": 3600.0},
     "audit-seal": {"task": "audit.seal", "schedule": 30.0},
@@ -198,7 +204,7 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
 LISTENERS = [
     "spine.tickets.listeners.clocks",
     "spine.search.listeners.index",
-    # "notify.listeners.mail",
+    "notify.listeners.mail",
 ]
 
 AUTH_USER_MODEL = "people.User"

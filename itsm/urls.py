@@ -27,7 +27,7 @@ urlpatterns = [
     path("portal/", include("portal.urls")),
     path("search/", include("spine.search.urls")),
     path("settings/design/", design.design, name="design"),
-    # path("settings/mailbox/", include("notify.urls")),
+    path("settings/mailbox/", include("notify.urls")),
     path("api/", include("itsm.api")),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),

@@ -31,7 +31,7 @@ def _received(message: EmailMessage) -> MailboxMessage:
         message_id=str(parsed["Message-ID"] or "")[:200],
         sender=str(parsed["From"] or "")[:320],
         recipients=", ".join(message.recipients()),
-        subject=str(parsed["Subject"] or "")[:400],
+        subject=str(parsed["Subject"] or "").strip()[:400],
         text=_part(parsed, "text/plain"),
         html=_part(parsed, "text/html"),
         headers=[[name, str(value)] for name, value in parsed.items()],

@@ -54,6 +54,8 @@ FROM (
     to_tsvector(r.config::regconfig, r.notes_latin) || r.notes_han::tsvector AS notes
   FROM {rows} AS r (kind, object_id, organization_id, number, external_id, ranked_at, config,
     title_latin, title_han, body_latin, body_han, notes_latin, notes_han)
+  -- Not merged into the outer query: each vector is made once, not wherever it is named.
+  OFFSET 0
 ) AS made
 ON CONFLICT (kind, object_id) DO UPDATE SET
   organization_id = excluded.organization_id, number = excluded.number,
