@@ -20,7 +20,7 @@ def open_incident(
     actor: User,
     values: Mapping[str, Any],
     files: Sequence[UploadedFile] = (),
-    source: str = "web",
+    source: str | None = None,
 ) -> Incident:
     """values: title (needed), description, impact, urgency, caller, service, category,
     subcategory, assignment_group, assignee, channel, custom."""
@@ -33,7 +33,7 @@ def update_incident(
     actor: User,
     values: Mapping[str, Any],
     expected_version: int | None = None,
-    source: str = "web",
+    source: str | None = None,
 ) -> Incident:
     return tickets.update(
         incident, actor=actor, values=values, expected_version=expected_version, source=source
@@ -47,7 +47,7 @@ def move_incident(
     actor: User,
     values: Mapping[str, Any] | None = None,
     expected_version: int | None = None,
-    source: str = "web",
+    source: str | None = None,
 ) -> Incident:
     return tickets.perform(
         incident,
@@ -67,7 +67,7 @@ def comment_on(
     visibility: str = Comment.Visibility.PUBLIC,
     files: Sequence[UploadedFile] = (),
     channel: str = "web",
-    source: str = "web",
+    source: str | None = None,
 ) -> Comment:
     return tickets.comment(
         incident,
@@ -80,7 +80,7 @@ def comment_on(
     )
 
 
-def take(incident: Incident, *, actor: User, source: str = "web") -> Incident:
+def take(incident: Incident, *, actor: User, source: str | None = None) -> Incident:
     """Assigns it to oneself and starts the work where it has not begun."""
     updated = tickets.update(incident, actor=actor, values={"assignee": actor}, source=source)
     if updated.state == "new":

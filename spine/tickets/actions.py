@@ -31,6 +31,9 @@ from spine.tickets.priority import priority_of
 
 T = TypeVar("T", bound=Ticket)
 
+# Names of people: sealed as digests in the audit trail, so that they can be erased.
+PERSONAL = ("assignee", "caller")
+
 
 def create(
     model: type[T],
@@ -40,7 +43,7 @@ def create(
     values: Mapping[str, Any],
     extra: Mapping[str, Any] | None = None,
     files: Sequence[UploadedFile] = (),
-    source: str = "web",
+    source: str | None = None,
 ) -> T:
     """Opens a ticket. values: Ticket's editable fields by name, plus caller and channel; extra:
     the kind's own columns, already checked."""
@@ -87,7 +90,7 @@ def update(
     values: Mapping[str, Any],
     extra: Mapping[str, Any] | None = None,
     expected_version: int | None = None,
-    source: str = "web",
+    source: str | None = None,
 ) -> T:
     """Changes fields; never state. Returns the stored record as it now is."""
     kind = kinds.kind_of(ticket)
@@ -107,7 +110,7 @@ def update(
             return stored
         _count_reassignment(stored, changes)
         _save(stored, before, now())
-        op.record(target=stored, verb=f"{kind.code}.updated", changes=changes)
+        op.record(target=stored, verb=f"{kind.code}.updated", changes=changes, personal=PERSONAL)
     return stored
 
 
@@ -118,7 +121,7 @@ def perform(
     actor: User,
     values: Mapping[str, Any] | None = None,
     expected_version: int | None = None,
-    source: str = "web",
+    source: str | None = None,
 ) -> T:
     """Makes a move of the kind's lifecycle. Returns the stored record as it now is."""
     kind = kinds.kind_of(ticket)
@@ -159,6 +162,7 @@ def _apply(op: Operation, stored: Ticket, move: Move, actor: User, values: dict[
         verb=f"{stored.kind}.{move.past}",
         changes=changes,
         data={"move": move.code},
+        personal=PERSONAL,
     )
 
 
@@ -171,7 +175,7 @@ def comment(
     files: Sequence[UploadedFile] = (),
     channel: str = "web",
     automatic: bool = False,
-    source: str = "web",
+    source: str | None = None,
 ) -> Comment:
     """A reply to the caller or a work note, with files. The caller's reply resumes a ticket that
     awaits them; the first human reply of staff stops the response clock."""
