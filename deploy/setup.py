@@ -351,6 +351,9 @@ def run(command: list[str], env: dict[str, str] | None = None) -> None:
     if done.returncode:
         text = done.stderr + done.stdout
         line = explain(text)
+        if "OperationalError: " in last_line(text):
+            # The embedded servers' reason is one line already.
+            line = last_line(text).split("OperationalError: ", 1)[1]
         if not line:
             # Not foreseen: the whole text helps more than its last line.
             sys.stderr.write(text)

