@@ -10,7 +10,7 @@ from incidents.models import State
 from spine.people.models import User
 from spine.people.policy import YES, Decision, no, rule
 from spine.people.reach import reach_of
-from spine.people.roles import Right
+from spine.people.roles import Right, Role
 from spine.tickets.models import Ticket
 
 
@@ -19,12 +19,20 @@ def _staff(user: User, right: Right, ticket: Ticket) -> bool:
 
 
 def _involved(user: User, ticket: Ticket) -> bool:
-    return user.pk in {ticket.caller_id, ticket.opened_by_id}
+    """Caller or opener; an auditor's account stays out of what it audits."""
+    return user.pk in {ticket.caller_id, ticket.opened_by_id} and not _audits(user)
+
+
+def _audits(user: User) -> bool:
+    reach = reach_of(user)
+    return Role.AUDITOR in reach.roles and not reach.has(Right.TICKETS_WORK)
 
 
 @rule("incident.create")
 def create(user: User, ticket: Any) -> Decision:
     """Everybody reports what troubles them; for somebody else, staff do."""
+    if _audits(user):
+        return no("reads_only", _("An auditor's account reads and exports; it changes nothing."))
     if (
         ticket is None
         or ticket.caller_id == user.pk
