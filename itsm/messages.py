@@ -74,7 +74,8 @@ def extract(base: Path) -> list[Found]:
         if path.suffix != ".py":
             if "{% load" not in text and "translate" not in text:
                 continue
-            text = templatize(text, origin=place)
+            # Inside brackets Python's tokenizer does not judge the indentation a template has.
+            text = f"({templatize(text, origin=place)}\n)"
         stream = io.BytesIO(text.encode())
         for _line, function, messages, _notes in extract_python(stream, list(KEYWORDS), [], {}):
             found.extend(_arrange(function, messages, place))
