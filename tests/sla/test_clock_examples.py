@@ -171,6 +171,20 @@ def test_midnight_does_not_break_a_night_shift() -> None:
     ]
 
 
+def test_a_stretch_is_whole_however_long() -> None:
+    holiday = {date(2025, 6, 1): SpecialDay(CLOSED)}
+    calendar = WorkCalendar("Nearly 24x7", ZoneInfo("UTC"), ALL_WEEK, holiday)
+    year, next_year = datetime(2025, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
+    first, second = datetime(2025, 6, 1, tzinfo=UTC), datetime(2025, 6, 2, tzinfo=UTC)
+    assert list(calendar.segments(year, next_year)) == [(year, first), (second, next_year)]
+
+
+def test_a_stretch_that_begins_at_the_end_is_left_out() -> None:
+    opens = shanghai(9, 22, 9)
+    assert list(BUSINESS.segments(shanghai(9, 22, 8), opens)) == []
+    assert list(BUSINESS.segments(opens, opens)) == []
+
+
 def test_a_calendar_that_never_opens_says_so() -> None:
     shut = WorkCalendar("Shut", SHANGHAI, parse_week({}))
     assert Clock(shut, FRIDAY_5PM, 0).due_at() == FRIDAY_5PM
