@@ -8,37 +8,94 @@ from spine.tickets.numbering import create_sequence
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('sla', '0001_initial'),
-        ('tickets', '0001_initial'),
+        ("sla", "0001_initial"),
+        ("tickets", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         create_sequence("INC"),
         migrations.CreateModel(
-            name='Incident',
+            name="Incident",
             fields=[
-                ('ticket_ptr', models.OneToOneField(auto_created=True, on_delete=django.db.models.deletion.CASCADE, parent_link=True, primary_key=True, serialize=False, to='tickets.ticket')),
-                ('close_code', models.CharField(blank=True, choices=[('solution_provided', 'Solution provided'), ('workaround_provided', 'Workaround provided'), ('resolved_by_change', 'Resolved by change'), ('resolved_by_problem', 'Resolved by problem'), ('resolved_by_request', 'Resolved by request'), ('resolved_by_caller', 'Resolved by caller'), ('known_error', 'Known error'), ('duplicate', 'Duplicate'), ('user_error', 'User error'), ('not_reproducible', 'Not reproducible'), ('no_resolution_provided', 'No resolution provided')], max_length=64)),
-                ('close_notes', models.TextField(blank=True)),
-                ('confirmed_at', models.DateTimeField(blank=True, null=True)),
-                ('resolved_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "ticket_ptr",
+                    models.OneToOneField(
+                        auto_created=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        parent_link=True,
+                        primary_key=True,
+                        serialize=False,
+                        to="tickets.ticket",
+                    ),
+                ),
+                (
+                    "close_code",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("solution_provided", "Solution provided"),
+                            ("workaround_provided", "Workaround provided"),
+                            ("resolved_by_change", "Resolved by change"),
+                            ("resolved_by_problem", "Resolved by problem"),
+                            ("resolved_by_request", "Resolved by request"),
+                            ("resolved_by_caller", "Resolved by caller"),
+                            ("known_error", "Known error"),
+                            ("duplicate", "Duplicate"),
+                            ("user_error", "User error"),
+                            ("not_reproducible", "Not reproducible"),
+                            ("no_resolution_provided", "No resolution provided"),
+                        ],
+                        max_length=64,
+                    ),
+                ),
+                ("close_notes", models.TextField(blank=True)),
+                ("confirmed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "resolved_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
-            bases=('tickets.ticket',),
+            bases=("tickets.ticket",),
         ),
         migrations.CreateModel(
-            name='IncidentSettings',
+            name="IncidentSettings",
             fields=[
-                ('id', models.PositiveSmallIntegerField(default=1, primary_key=True, serialize=False)),
-                ('auto_close_days', models.PositiveSmallIntegerField(default=5)),
-                ('calendar', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='sla.calendar')),
+                (
+                    "id",
+                    models.PositiveSmallIntegerField(default=1, primary_key=True, serialize=False),
+                ),
+                ("auto_close_days", models.PositiveSmallIntegerField(default=5)),
+                (
+                    "calendar",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="sla.calendar",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='incident_settings_one_row'), models.CheckConstraint(condition=models.Q(('auto_close_days__range', (1, 90))), name='incident_auto_close_1_to_90_days')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("id", 1)), name="incident_settings_one_row"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("auto_close_days__range", (1, 90))),
+                        name="incident_auto_close_1_to_90_days",
+                    ),
+                ],
             },
         ),
     ]
