@@ -37,7 +37,7 @@ test: dev
 lint: dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy $(SOURCES) tests
+	$(BIN)/mypy $(SOURCES)
 	$(BIN)/lint-imports
 	$(BIN)/djlint templates --check --lint --quiet
 	$(TEST_ENV) $(BIN)/python manage.py makemigrations --check --dry-run

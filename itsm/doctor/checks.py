@@ -26,7 +26,7 @@ from itsm.doctor.result import Finding, failed, ok, warning
 from spine.outbox.models import Delivery
 
 SERVE = "start the platform with `manage.py serve` (or `make demo`)"
-PING_SECONDS = 1.5
+PING_SECONDS = 3.0
 LATE_SECONDS = 300
 LONG_QUEUE = 1000
 CLOCK_SECONDS = 2.0

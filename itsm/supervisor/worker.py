@@ -1,15 +1,22 @@
 """The Celery application of supervised processes: pool processes do not outlive their parent."""
 
 import gc
+import os
 import signal
+import warnings
 from typing import Any
 
+from celery.exceptions import SecurityWarning
 from celery.signals import worker_before_create_process, worker_process_init
 
 from itsm.celery import app
 from itsm.embedded.process import die_with_parent
 
 __all__ = ["app"]
+
+if os.geteuid() == 0:
+    # Who runs the demo as root chose so for all of it; six lines of the worker's add nothing.
+    warnings.simplefilter("ignore", SecurityWarning)
 
 
 @worker_before_create_process.connect
