@@ -196,6 +196,8 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     "incidents-auto-close": {"task": "incidents.auto_close", "schedule": 60.0},
     "rest-prune-idempotency": {"task": "rest.prune_idempotency", "schedule": 3600.0},
     "sla-refresh-holidays": {"task": "sla.refresh_holidays", "schedule": 24 * 3600.0},
+    "mail-send-due": {"task": "notify.send_due", "schedule": 10.0, "options": {"expires": 30}},
+    "threads-sweep-orphans": {"task": "threads.sweep_orphans", "schedule": 3600.0},
     "audit-seal": {"task": "audit.seal", "schedule": 30.0},
     "audit-partitions": {"task": "audit.partitions", "schedule": 6 * 3600.0},
     "beat-heartbeat": {"task": "itsm.heartbeat", "schedule": 10.0},
