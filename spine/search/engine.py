@@ -218,9 +218,10 @@ def _select(user: User, source: Source, asked: str, step: int) -> tuple[str, lis
     match, match_params, ranked = _match(user, asked)
     part = (
         f"(SELECT object_id, ranked_at, {ranked} AS ranked FROM search_document "  # noqa: S608
-        "WHERE kind = %s{{scope}} AND {{match}} ORDER BY ranked_at DESC, object_id DESC LIMIT %s)"
+        "WHERE kind = %s{scope} AND {match} ORDER BY ranked_at DESC, object_id DESC LIMIT %s)"
     )
-    by_title = part.format(scope=scope, match="words @@ %s::tsquery")
+    # A word that must not be there may stand below the title.
+    by_title = part.format(scope=scope, match=f"words @@ %s::tsquery AND {match}")
     by_all = part.format(scope=scope, match=match)
     sql = (
         "SELECT %s::text, object_id, ranked_at, ts_rank(%s::float4[], "  # noqa: S608
@@ -231,7 +232,7 @@ def _select(user: User, source: Source, asked: str, step: int) -> tuple[str, lis
     )
     return sql, [
         source.kind, _WEIGHTS, asked,
-        source.kind, *scope_params, asked, TITLES,
+        source.kind, *scope_params, asked, *match_params, TITLES,
         source.kind, *scope_params, *match_params, step,
     ]  # fmt: skip
 

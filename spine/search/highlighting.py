@@ -11,9 +11,12 @@ from spine.search.queries import Query
 from spine.search.tokens import CJK
 
 WIDTH = 180
-_ENDING = re.compile(
-    r"(ements?|ments?|ations?|ingly|edly|ings?|ied|ies|ers?|ed|es|ly|s|e|y)$", re.IGNORECASE
-)
+# The longest ending that leaves a stem of its own comes off, roughly as the stemmer does it.
+_ENDINGS = (
+    "ements", "ement", "ations", "ation", "ments", "ingly", "edly", "ment", "ings", "ing", "ied",
+    "ies", "ers", "er", "ed", "es", "ly", "s", "e", "y",
+)  # fmt: skip
+_SHORTEST_STEM = 4
 _LETTER = rf"[^\W_{CJK}]"
 
 
@@ -34,10 +37,16 @@ def pattern(query: Query) -> re.Pattern[str] | None:
 
 
 def _word(word: str) -> str:
-    stem = _ENDING.sub("", word)
-    if len(stem) < 4 or not word.isascii():
-        return rf"(?<!{_LETTER}){re.escape(word)}{_LETTER}{{0,12}}"
-    return rf"(?<!{_LETTER}){re.escape(stem)}{_LETTER}{{0,12}}"
+    low = word.lower()
+    cut = next(
+        (
+            len(ending)
+            for ending in _ENDINGS
+            if low.endswith(ending) and len(low) - len(ending) >= _SHORTEST_STEM
+        ),
+        0,
+    )
+    return rf"(?<!{_LETTER}){re.escape(word[: len(word) - cut])}{_LETTER}{{0,12}}"
 
 
 def mark(text: str, wanted: re.Pattern[str] | None) -> SafeString:
