@@ -8,6 +8,7 @@ from typing import Any
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
+from rest_framework.decorators import action
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -31,6 +32,7 @@ from spine.rest.operations import describes
 from spine.rest.serializers import StrictSerializer
 from spine.services.api import ServiceRef
 from spine.threads.models import Comment
+from spine.tickets.api.bulk import ATOMIC, RESPONSE, request_schema
 from spine.tickets.api.references import (
     RELATED,
     CategoryRef,
@@ -166,7 +168,7 @@ class IncidentViewSet(TicketViewSet):
 
     @describes(
         _("Make a move"),
-        request=lambda: moves_schema(LIFECYCLE),
+        request=lambda _inline: moves_schema(LIFECYCLE),
         response=IncidentSerializer,
         tagged=True,
         conditional=True,
@@ -175,3 +177,16 @@ class IncidentViewSet(TicketViewSet):
     )
     def make_move(self, request: Request, key: str) -> Response:
         return super().make_move(request, key)
+
+    @describes(
+        _("Create, change or move up to 5,000 records"),
+        request=lambda inline: request_schema(
+            inline(IncidentSerializer, False), inline(IncidentPatchSerializer, True), LIFECYCLE
+        ),
+        response=RESPONSE,
+        parameters=[ATOMIC],
+        example={"atomic": False, "rows": [{"number": "INC0010001", "assignee": "agent"}]},
+    )
+    @action(detail=False, methods=["post"])
+    def bulk(self, request: Request) -> Response:
+        return super().bulk(request)

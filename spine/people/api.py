@@ -100,7 +100,7 @@ class TeamSerializer(StrictSerializer):
     active = BooleanField(read_only=True)
     members = BatchField(
         "uuid",
-        lambda ids, user: _members(ids, user),
+        lambda ids, user, _memo: _members(ids, user),
         {"type": "array", "items": {"type": "object"}},
         empty=list,
         help_text=_("People of the team: id, username, name."),

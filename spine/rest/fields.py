@@ -211,13 +211,14 @@ class ComputedField(serializers.Field[Any, Any, Any, Any]):
 class BatchField(serializers.Field[Any, Any, Any, Any]):
     """Read only: a member that one query brings for all rows of a page (links, tags).
 
-    load: (values of `column`, reader) -> {value: member}; empty: the member of the others.
+    load: (values of `column`, reader, memo) -> {value: member}; empty: the member of the others.
+    memo is one dictionary for the whole page: what several fields need, the first one keeps there.
     """
 
     def __init__(
         self,
         column: str,
-        load: Callable[[Sequence[Any], Any], Mapping[Any, Any]],
+        load: Callable[[Sequence[Any], Any, dict[str, Any]], Mapping[Any, Any]],
         schema: Mapping[str, Any],
         *,
         empty: Callable[[], Any] = lambda: None,

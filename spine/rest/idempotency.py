@@ -26,7 +26,7 @@ from spine.rest.rendering import canonical, dumps
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 KEPT_FOR = timedelta(days=1)
-KEPT_HEADERS = ("Location", "ETag", "Content-Type")
+KEPT_HEADERS = ("Location", "ETag")
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -121,7 +121,10 @@ def _replay(kept: IdempotencyRecord, asked: str, digest: str) -> HttpResponse:
 def _keep(user_id: int, key: str, asked: str, digest: str, response: HttpResponse) -> None:
     data = getattr(response, "data", None)
     headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
-    headers.setdefault("Content-Type", "application/json")
+    # A response of the REST framework gets its type when it is rendered, after this.
+    headers["Content-Type"] = (
+        "application/json" if data is not None else response.headers["Content-Type"]
+    )
     IdempotencyRecord.objects.create(
         user_id=user_id,
         key=key,

@@ -15,8 +15,11 @@ from spine.rest.serializers import StrictSerializer
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 Words = str | Promise
 JsonSchema = Mapping[str, Any]
-# A function where the words in it are translated: they are said when they are asked for.
-Shape = type[StrictSerializer] | JsonSchema | Callable[[], JsonSchema]
+# How a schema made by a function asks for a serializer's: (serializer, partial) -> JSON Schema.
+Inline = Callable[[type[StrictSerializer], bool], dict[str, Any]]
+# A function where words are translated (they are said when they are asked for) or where one schema
+# is made of others.
+Shape = type[StrictSerializer] | JsonSchema | Callable[[Inline], JsonSchema]
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ def take(identity: str, limit: int) -> Verdict | None:
     """Counts one request of this identity. None while Redis cannot be asked."""
     if time.monotonic() < _Outage.until:
         return None
-    name = f"{settings.REDIS_PREFIX}:rate:{identity}"
+    name = f"{settings.CACHES['default']['KEY_PREFIX']}:rate:{identity}"
     try:
         allowed, remaining, reset = _script(settings.REDIS_LOCATION)(
             keys=[name], args=[limit, WINDOW_SECONDS]

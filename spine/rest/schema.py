@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
@@ -195,10 +196,16 @@ class AutoSchema(SpectacularSchema):
         if isinstance(shape, Mapping):
             return dict(shape)
         if not isinstance(shape, type):
-            return dict(shape())
+            return dict(shape(self._inline))
         component: Any = self.resolve_serializer(shape(partial=partial), direction)
         reference: dict[str, Any] = component.ref if component.name else {"type": "object"}
         return reference
+
+    def _inline(self, serializer: type[StrictSerializer], partial: bool) -> dict[str, Any]:
+        """The schema of a request itself, where a reference to it would not do."""
+        component: Any = self.resolve_serializer(serializer(partial=partial), "request")
+        found: dict[str, Any] = copy.deepcopy(component.schema)
+        return found
 
     def _responses(self, operation: Operation) -> dict[str, Any]:
         headers = {

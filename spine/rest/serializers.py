@@ -100,9 +100,11 @@ class Plan:
         makers = self._makers
         rows = list(rows)
         records = [{name: make(row) for name, make in makers} for row in rows]
+        memo: dict[str, Any] = {}
         for name, batch in self.batches:
             # Its place among the members is taken already, by the column it goes by.
-            found = batch.load([row[batch.column] for row in rows], user) if rows else {}
+            keys = [row[batch.column] for row in rows]
+            found = batch.load(keys, user, memo) if rows else {}
             for row, record in zip(rows, records, strict=True):
                 record[name] = found.get(row[batch.column], batch.none())
         for expansion in self.expansions:

@@ -66,12 +66,16 @@ class CalendarRef(RefField):
         super().__init__(Calendar, calendars_for, **options)
 
 
-def _days(ids: Sequence[Any], _user: Any) -> Mapping[Any, list[dict[str, Any]]]:
+def _days(
+    ids: Sequence[Any], _user: Any, _memo: dict[str, Any]
+) -> Mapping[Any, list[dict[str, Any]]]:
     columns = ("date", "kind", "hours", "name", "source")
     return _grouped(CalendarDay.objects.filter(calendar__in=ids), "calendar_id", columns)
 
 
-def _targets(ids: Sequence[Any], _user: Any) -> Mapping[Any, list[dict[str, Any]]]:
+def _targets(
+    ids: Sequence[Any], _user: Any, _memo: dict[str, Any]
+) -> Mapping[Any, list[dict[str, Any]]]:
     columns = ("metric", "priority", "seconds", "stages")
     return _grouped(Target.objects.filter(policy__in=ids), "policy_id", columns)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+from uuid import uuid4
 
 import pytest
 import redis
@@ -290,11 +291,12 @@ def test_counts_are_exact_and_then_estimated(sample):
 
 
 @pytest.fixture
-def counted(settings, request):
-    settings.REDIS_PREFIX = f"test-rate-{id(request)}"
+def counted(settings):
+    prefix = f"test-rate-{uuid4()}"
+    settings.CACHES = {"default": {**settings.CACHES["default"], "KEY_PREFIX": prefix}}
     yield
     client = redis.Redis.from_url(settings.REDIS_LOCATION)
-    for key in client.scan_iter(f"{settings.REDIS_PREFIX}:*"):
+    for key in client.scan_iter(f"{prefix}:*"):
         client.delete(key)
 
 

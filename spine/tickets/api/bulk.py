@@ -22,6 +22,8 @@ from spine.people.policy import require
 from spine.rest import problems
 from spine.rest.serializers import StrictSerializer
 from spine.rest.views import body_of
+from spine.tickets.api.shapes import move_schema
+from spine.tickets.lifecycle import Lifecycle
 
 if TYPE_CHECKING:
     from spine.tickets.api.viewset import TicketViewSet
@@ -30,26 +32,12 @@ ROWS_MAX = 5000
 ERRORS_MAX = 100
 LOOKUP_CHUNK = 1000
 
-ROW: Mapping[str, Any] = {
-    "type": "object",
-    "properties": {
-        "number": {"type": "string", "description": "Which record; without it a new one is made."},
-        "version": {"type": "integer", "minimum": 1, "description": "Refuses a lost update."},
-        "move": {"type": "string", "description": "Makes this move with the row's other values."},
-    },
-    "additionalProperties": True,
-}
-ROWS: Mapping[str, Any] = {"type": "array", "items": ROW, "minItems": 1, "maxItems": ROWS_MAX}
-REQUEST: Mapping[str, Any] = {
-    "oneOf": [
-        {
-            "type": "object",
-            "properties": {"rows": ROWS, "atomic": {"type": "boolean"}},
-            "required": ["rows"],
-            "additionalProperties": False,
-        },
-        ROWS,
-    ]
+NUMBER: Mapping[str, Any] = {"type": "string", "minLength": 1, "maxLength": 20}
+VERSION: Mapping[str, Any] = {
+    "type": "integer",
+    "minimum": 1,
+    "maximum": 2**31 - 1,
+    "description": "Refuses a lost update.",
 }
 RESPONSE: Mapping[str, Any] = {
     "type": "object",
@@ -83,6 +71,40 @@ ATOMIC: Mapping[str, Any] = {
     "schema": {"type": "boolean"},
     "description": "All or nothing; row by row when false. May stand in the body instead.",
 }
+
+
+def request_schema(
+    create: dict[str, Any], update: dict[str, Any], lifecycle: Lifecycle
+) -> dict[str, Any]:
+    """The body: rows that are each a new record, a change or a move.
+
+    create, update: the schemas of the kind's own POST and PATCH.
+    """
+    named = {"number": NUMBER, "version": VERSION}
+    change = {
+        **update,
+        "properties": {**named, **update["properties"]},
+        "required": ["number"],
+    }
+    moves = []
+    for move in lifecycle.moves:
+        shape = move_schema(move)
+        moves.append(
+            {
+                **shape,
+                "properties": {**named, **shape["properties"]},
+                "required": ["number", *shape["required"]],
+            }
+        )
+    row = {"anyOf": [create, change, *moves]}
+    rows = {"type": "array", "items": row, "minItems": 1, "maxItems": ROWS_MAX}
+    whole = {
+        "type": "object",
+        "properties": {"rows": rows, "atomic": {"type": "boolean"}},
+        "required": ["rows"],
+        "additionalProperties": False,
+    }
+    return {"oneOf": [whole, rows]}
 
 
 def split_move(data: Any) -> tuple[str, dict[str, Any]]:

@@ -104,38 +104,57 @@ class RelatedField(BatchField):
         self.relation, self.link, self.kind = relation, link, kind
         super().__init__("id", self._load_related, RELATED, **options)
 
-    def _load_related(self, ids: Sequence[Any], _user: Any) -> Mapping[Any, Any]:
+    def _load_related(
+        self, ids: Sequence[Any], _user: Any, memo: dict[str, Any]
+    ) -> Mapping[Any, Any]:
         found: dict[Any, Any] = {}
-        outside = ExternalReference.objects.filter(
-            ticket_id__in=ids, relation=self.relation
-        ).order_by("-id")
-        for row in outside.values("ticket_id", "external_id", "source"):
-            found[row["ticket_id"]] = {
-                "number": row["external_id"],
-                "id": None,
-                "source": row["source"],
-            }
+        for row in references_of(ids, memo):
+            if row["relation"] == self.relation:
+                found[row["ticket_id"]] = {
+                    "number": row["external_id"],
+                    "id": None,
+                    "source": row["source"],
+                }
         if not self.link and not self.kind:
             return found
-        links = Link.objects.filter(source_id__in=ids).order_by("-id")
-        if self.link:
-            links = links.filter(type=self.link)
-        if self.kind:
-            links = links.filter(target__kind=self.kind)
-        for link in links.values("source_id", "target__number", "target__uuid"):
-            found[link["source_id"]] = {
-                "number": link["target__number"],
-                "id": link["target__uuid"],
-                "source": "",
-            }
+        for link in links_of(ids, memo):
+            if self.link in ("", link["type"]) and self.kind in ("", link["target__kind"]):
+                found[link["source_id"]] = {
+                    "number": link["target__number"],
+                    "id": link["target__uuid"],
+                    "source": "",
+                }
         return found
 
 
-def outside_items(ids: Sequence[Any], _user: Any) -> Mapping[Any, list[dict[str, Any]]]:
-    """Configuration items that a ticket names and that are not here (yet)."""
+def references_of(ids: Sequence[Any], memo: dict[str, Any]) -> list[Any]:
+    """The references of a page's tickets, the newest first, read once for all members."""
+    if "references" not in memo:
+        columns = ("ticket_id", "relation", "source", "external_id")
+        rows = ExternalReference.objects.filter(ticket_id__in=ids).order_by("-id")
+        memo["references"] = list(rows.values(*columns))
+    rows_found: list[Any] = memo["references"]
+    return rows_found
+
+
+def links_of(ids: Sequence[Any], memo: dict[str, Any]) -> list[Any]:
+    """The links that start at a page's tickets, the newest first, read once for all members."""
+    if "links" not in memo:
+        columns = ("source_id", "type", "target__kind", "target__number", "target__uuid")
+        memo["links"] = list(
+            Link.objects.filter(source_id__in=ids).order_by("-id").values(*columns)
+        )
+    rows: list[Any] = memo["links"]
+    return rows
+
+
+def outside_items(
+    ids: Sequence[Any], _user: Any, memo: dict[str, Any]
+) -> Mapping[Any, list[dict[str, Any]]]:
+    """Configuration items that a ticket names and that are not here (yet), the first one first."""
     found: dict[Any, list[dict[str, Any]]] = {}
-    rows = ExternalReference.objects.filter(ticket_id__in=ids, relation="item").order_by("id")
-    for row in rows.values("ticket_id", "external_id", "source"):
-        item = {"number": row["external_id"], "id": None, "source": row["source"]}
-        found.setdefault(row["ticket_id"], []).append(item)
+    for row in reversed(references_of(ids, memo)):
+        if row["relation"] == "item":
+            item = {"number": row["external_id"], "id": None, "source": row["source"]}
+            found.setdefault(row["ticket_id"], []).append(item)
     return found

@@ -44,7 +44,9 @@ class AttachmentSerializer(StrictSerializer):
     )
 
 
-def _files(ids: Sequence[Any], _user: Any) -> Mapping[Any, list[dict[str, Any]]]:
+def _files(
+    ids: Sequence[Any], _user: Any, _memo: dict[str, Any]
+) -> Mapping[Any, list[dict[str, Any]]]:
     found: dict[Any, list[dict[str, Any]]] = {}
     rows = Attachment.objects.filter(comment_id__in=ids).order_by("id")
     for row in rows.values("comment_id", "uuid", "name", "size"):

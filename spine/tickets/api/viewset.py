@@ -230,12 +230,6 @@ class TicketViewSet(Creates, Updates):
 
     # --- bulk -----------------------------------------------------------------------------------
 
-    @describes(
-        gettext_lazy("Create, change or move up to 5,000 records"),
-        request=bulk.REQUEST,
-        response=bulk.RESPONSE,
-        parameters=[bulk.ATOMIC],
-    )
     @action(detail=False, methods=["post"])
     def bulk(self, request: Request) -> Response:
         self.only_parameters(request, frozenset({"atomic"}))
