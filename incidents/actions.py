@@ -19,7 +19,7 @@ def open_incident(
     *,
     actor: User,
     values: Mapping[str, Any],
-    files: Sequence[UploadedFile] = (),
+    files: Sequence[UploadedFile[bytes]] = (),
     source: str | None = None,
 ) -> Incident:
     """values: title (needed), description, impact, urgency, caller, service, category,
@@ -65,7 +65,7 @@ def comment_on(
     actor: User,
     body: str,
     visibility: str = Comment.Visibility.PUBLIC,
-    files: Sequence[UploadedFile] = (),
+    files: Sequence[UploadedFile[bytes]] = (),
     channel: str = "web",
     source: str | None = None,
 ) -> Comment:

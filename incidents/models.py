@@ -44,7 +44,7 @@ class Incident(Ticket):
     # When the caller said that it helped; None where it closed by itself.
     confirmed_at = models.DateTimeField(null=True, blank=True)
 
-    objects = IncidentManager()
+    objects: ClassVar[IncidentManager] = IncidentManager()
 
 
 class IncidentSettings(models.Model):

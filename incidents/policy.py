@@ -47,7 +47,7 @@ def create(user: User, ticket: Any) -> Decision:
 @rule("incident.update", "incident.work")
 def work(user: User, ticket: Ticket) -> Decision:
     if _staff(user, Right.TICKETS_WORK, ticket):
-        if ticket is not None and ticket.state in {State.CLOSED, State.CANCELED}:
+        if ticket.state in {State.CLOSED, State.CANCELED}:
             return no("closed", _("It is closed. Open a new incident and link it."))
         return YES
     return no("role_required", _("Only agents work on incidents."))

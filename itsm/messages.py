@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_python
@@ -19,7 +20,8 @@ from babel.messages.pofile import read_po, write_po
 from django.conf import settings
 from django.utils.translation.template import templatize
 
-KEYWORDS: dict[str, tuple[object, ...] | None] = {
+# As Babel wants them: which arguments are messages, which the context.
+KEYWORDS: dict[str, Any] = {
     "_": None,
     "gettext": None,
     "gettext_lazy": None,
@@ -77,12 +79,12 @@ def extract(base: Path) -> list[Found]:
             # Inside brackets Python's tokenizer does not judge the indentation a template has.
             text = f"({templatize(text, origin=place)}\n)"
         stream = io.BytesIO(text.encode())
-        for _line, function, messages, _notes in extract_python(stream, list(KEYWORDS), [], {}):
+        for _line, function, messages, _notes in extract_python(stream, KEYWORDS, [], {}):
             found.extend(_arrange(function, messages, place))
     return found
 
 
-def _arrange(function: str | None, messages: object, place: str) -> list[Found]:
+def _arrange(function: Any, messages: object, place: str) -> list[Found]:
     parts = list(messages) if isinstance(messages, tuple | list) else [messages]
     if function is None or not parts or not all(isinstance(part, str) for part in parts[:1]):
         return []
@@ -135,13 +137,13 @@ def synchronize(base: Path) -> dict[str, int]:
     return left
 
 
-def _key(msgid: str | tuple[str, str]) -> str:
-    return msgid if isinstance(msgid, str) else msgid[0]
+def _key(msgid: Any) -> str:
+    return str(msgid if isinstance(msgid, str) else msgid[0])
 
 
 def _is_translated(message: Message) -> bool:
     string = message.string
-    return bool(string) if isinstance(string, str) else all(string)
+    return bool(string) if isinstance(string, str) else all(string or [""])
 
 
 def problems(base: Path) -> list[str]:
@@ -168,7 +170,7 @@ def problems(base: Path) -> list[str]:
     return lines
 
 
-def _placeholders(text: str | tuple[str, str]) -> set[str]:
+def _placeholders(text: Any) -> set[str]:
     joined = text if isinstance(text, str) else " ".join(text)
     return {match.group(0) for match in _PLACEHOLDER.finditer(joined)}
 

@@ -8,7 +8,7 @@ from celery import Task
 from django.db import transaction
 
 
-class CommitAwareTask(Task):
+class CommitAwareTask(Task[Any, Any]):
     """`after_commit(...)` instead of `delay(...)`: a rolled-back write sends nothing, and a broker
     that is away costs a delay only, as a sweep finds the row."""
 

@@ -142,7 +142,7 @@ def _update(actor: User, user: User, values: dict[str, Any], allowed: set[str], 
         if name == "language" and value and value not in dict(settings.LANGUAGES):
             raise DomainError("invalid_choice", _("There is no such language."), name)
     with operation(actor, verb) as op:
-        stored = User.objects.select_for_update().get(pk=user.pk)
+        stored: User = User.objects.select_for_update().get(pk=user.pk)
         changes: dict[str, list[Any]] = {}
         for name, value in values.items():
             old = getattr(stored, name)

@@ -59,7 +59,7 @@ class ScopePermission(permissions.BasePermission):
     """Signed in; and a token with scope `read` reads only."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        if not request.user or not request.user.is_authenticated:
+        if not request.user.is_authenticated:
             return False
         token = request.auth
         if (

@@ -23,7 +23,7 @@ class PeopleBackend:
     ) -> User | None:
         if not username or not password or "\x00" in username:
             return None
-        user = User.objects.filter(username=username.strip()).first()
+        user: User | None = User.objects.filter(username=username.strip()).first()
         if user is None and "@" in username:
             matches = list(User.objects.filter(email__iexact=username.strip())[:2])
             user = matches[0] if len(matches) == 1 else None
@@ -35,8 +35,9 @@ class PeopleBackend:
         return None
 
     def get_user(self, user_id: int) -> User | None:
-        return (
+        found: User | None = (
             User.objects.select_related("organization")
             .filter(pk=user_id, is_active=True, is_system=False)
             .first()
         )
+        return found

@@ -29,7 +29,7 @@ class PreferencesMiddleware:
         zone = user.timezone if user is not None and user.is_authenticated else ""
         language = chosen or translation.get_language_from_request(request)
         with translation.override(language), timezone.override(_zone(zone) if zone else None):
-            request.LANGUAGE_CODE = translation.get_language()  # type: ignore[attr-defined]
+            request.LANGUAGE_CODE = translation.get_language()
             response = self.get_response(request)
             response.headers.setdefault("Content-Language", translation.get_language() or "en")
             # TemplateResponse renders lazily; it must happen while the preferences hold.

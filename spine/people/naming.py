@@ -39,8 +39,8 @@ def syllables(name: str) -> tuple[str, ...]:
     """Pinyin syllables of a name, the surname read as a surname; other words as they are."""
     surname, reading, rest = _surname(name.strip())
     head = (reading,) if surname else ()
-    tail = lazy_pinyin(rest, style=Style.NORMAL, errors=lambda run: _WORD.findall(run.lower()))
-    return head + tuple(part for part in tail if part)
+    tail = lazy_pinyin(rest, style=Style.NORMAL, errors=lambda run: f" {run.lower()} ")
+    return head + tuple(_WORD.findall(" ".join(tail)))
 
 
 def sort_key(name: str) -> str:

@@ -100,5 +100,5 @@ def _compute(user: User) -> Reach:
 
 
 def _widen(rights: dict[Right, frozenset[int] | None], right: Right, scope: int | None) -> None:
-    held = rights.get(right, frozenset())
-    rights[right] = None if scope is None or held is None else held | {scope}
+    held = rights.get(right, frozenset[int]())
+    rights[right] = held | {scope} if scope is not None and held is not None else None

@@ -42,7 +42,7 @@ def create(
     actor: User,
     values: Mapping[str, Any],
     extra: Mapping[str, Any] | None = None,
-    files: Sequence[UploadedFile] = (),
+    files: Sequence[UploadedFile[bytes]] = (),
     source: str | None = None,
 ) -> T:
     """Opens a ticket. values: Ticket's editable fields by name, plus caller and channel; extra:
@@ -68,13 +68,14 @@ def create(
     require(actor, f"{kind_code}.create", ticket)
     _check_assignment(ticket)
     with operation(actor, f"{kind_code}.create", source=source) as op:
-        if files:
-            ticket.thread = Thread.objects.create()
+        thread = Thread.objects.create() if files else None
+        ticket.thread = thread
         planned = clocks.plan(ticket)
         ticket.save(force_insert=True)
         clocks.store(ticket, planned)
         for file in files:
-            threads.store_attachment(actor=actor, thread=ticket.thread, file=file)
+            assert thread is not None
+            threads.store_attachment(actor=actor, thread=thread, file=file)
         op.record(
             target=ticket,
             verb=f"{kind_code}.created",
@@ -172,7 +173,7 @@ def comment(
     actor: User,
     body: str,
     visibility: str = Comment.Visibility.PUBLIC,
-    files: Sequence[UploadedFile] = (),
+    files: Sequence[UploadedFile[bytes]] = (),
     channel: str = "web",
     automatic: bool = False,
     source: str | None = None,
@@ -293,7 +294,8 @@ def lock(ticket: T) -> T:
     """The row (parent and child) as it is stored now, locked until the transaction ends."""
     model = type(ticket) if type(ticket) is not Ticket else kinds.kind_of(ticket).model_class()
     found: T = (
-        model._default_manager.select_for_update(of=_row_tables(model))
+        model._default_manager.all()
+        .select_for_update(of=_row_tables(model))
         .select_related("caller", "assignee", "assignment_group")
         .get(pk=ticket.pk)
     )
