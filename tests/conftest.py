@@ -20,7 +20,6 @@ from django.test import Client
 
 from incidents.actions import open_incident
 from incidents.models import Incident
-from spine.people import actions as people
 from spine.people.models import Grant, Organization, Team, User
 from spine.people.naming import sort_key, spellings
 from spine.people.roles import Role

@@ -62,8 +62,10 @@ def metrics(_request: HttpRequest) -> HttpResponse:
         ),
         "evenkeel_clocks_overdue_seconds": (
             "How late the oldest clock stage is",
-            "select coalesce(extract(epoch from greatest(now() - min(wake_at), '0')), 0)::float8 "
-            + "from tickets_ticketclock where wake_at is not null",
+            """
+            select coalesce(extract(epoch from greatest(now() - min(wake_at), '0')), 0)::float8
+            from tickets_ticketclock where wake_at is not null
+            """,
         ),
     }
     with connection.cursor() as cursor:

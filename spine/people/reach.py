@@ -7,7 +7,7 @@ running grants to the person and to their teams. Everybody is a caller in their 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from spine.kit.clock import now
 from spine.people.roles import RIGHTS, Right, Role
@@ -68,7 +68,8 @@ def _compute(user: User) -> Reach:
     teams: frozenset[int] = frozenset()
     if user.is_active and not user.is_system:
         teams = frozenset(TeamMember.objects.filter(user=user).values_list("team_id", flat=True))
-        rows = (
+        # Any: the stubs take a nullable foreign key's column for a plain number.
+        rows: Any = (
             Grant.objects.running(now())
             .reaching(user)
             .values_list("role", "organization_id", "restricted_team_id")
@@ -100,5 +101,5 @@ def _compute(user: User) -> Reach:
 
 
 def _widen(rights: dict[Right, frozenset[int] | None], right: Right, scope: int | None) -> None:
-    held = rights.get(right, frozenset[int]())
-    rights[right] = held | {scope} if scope is not None and held is not None else None
+    held = rights.get(right, frozenset())
+    rights[right] = None if scope is None or held is None else held | {scope}

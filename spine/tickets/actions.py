@@ -293,9 +293,10 @@ def link(source: Ticket, target: Ticket, *, actor: User, type: str) -> Link:  # 
 def lock(ticket: T) -> T:
     """The row (parent and child) as it is stored now, locked until the transaction ends."""
     model = type(ticket) if type(ticket) is not Ticket else kinds.kind_of(ticket).model_class()
+    # The plugin can't name the manager of a type variable.
+    manager: Any = model._default_manager
     found: T = (
-        model._default_manager.all()
-        .select_for_update(of=_row_tables(model))
+        manager.select_for_update(of=_row_tables(model))
         .select_related("caller", "assignee", "assignment_group")
         .get(pk=ticket.pk)
     )
