@@ -200,6 +200,9 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     "threads-sweep-orphans": {"task": "threads.sweep_orphans", "schedule": 3600.0},
     "audit-seal": {"task": "audit.seal", "schedule": 30.0},
     "audit-partitions": {"task": "audit.partitions", "schedule": 6 * 3600.0},
+    "notify-send": {"task": "notify.send_due", "schedule": 10.0},
+    "notify-prune": {"task": "notify.prune", "schedule": 6 * 3600.0},
+    "threads-orphans": {"task": "threads.sweep_orphans", "schedule": 3600.0},
     "beat-heartbeat": {"task": "itsm.heartbeat", "schedule": 10.0},
 }
 

@@ -30,6 +30,9 @@ LEASE = timedelta(minutes=20)
 MAX_ATTEMPTS = 24
 _FIRST_WAIT = timedelta(seconds=30)
 _LONGEST_WAIT = timedelta(hours=2)
+# Proof that it was sent; longer would be keeping people's words without need.
+KEPT = timedelta(days=90)
+_PRUNED_AT_ONCE = 5000
 
 
 def send_due(limit: int = BATCH) -> int:
@@ -143,3 +146,13 @@ def retry(ids: Iterable[int]) -> int:
     return OutgoingMail.objects.filter(pk__in=list(ids), state=OutgoingMail.State.FAILED).update(
         state=OutgoingMail.State.QUEUED, attempts=0, wake_at=now()
     )
+
+
+def prune() -> int:
+    """Deletes what was sent long ago, a bounded number at a time. Returns how many."""
+    old = (
+        OutgoingMail.objects.filter(state=OutgoingMail.State.SENT, sent_at__lt=now() - KEPT)
+        .order_by("id")
+        .values("id")[:_PRUNED_AT_ONCE]
+    )
+    return OutgoingMail.objects.filter(id__in=old).delete()[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from notify import sending
+from notify import mailbox, sending
 from spine.kit.tasks import CommitAwareTask
 
 
@@ -16,3 +16,9 @@ def send_due() -> int:
     if tried == sending.BATCH:
         send_due.delay()
     return tried
+
+
+@shared_task(name="notify.prune", ignore_result=True)
+def prune() -> int:
+    """Drops mails that were sent long ago and what the mailbox need not keep. Returns how many."""
+    return sending.prune() + mailbox.prune()

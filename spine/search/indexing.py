@@ -15,8 +15,10 @@ from spine.search.sources import Source, Texts
 from spine.search.tokens import han_vector, tokenize
 
 BATCH = 500
-# First key of the advisory locks that order two writers of one document.
+# First key of the advisory locks that order two writers of one document. Documents share a bounded
+# number of locks: a transaction that writes ten thousand must not fill the server's lock table.
 _LOCK = 0x5EA7C4
+_LOCKS = 1024
 
 
 class Row(NamedTuple):
@@ -127,9 +129,9 @@ def _take_turns(source: Source, ids: list[int]) -> None:
     with connection.cursor() as cursor:
         # Ordered, so that two batches that overlap never wait for each other in a circle.
         cursor.execute(
-            "SELECT pg_advisory_xact_lock(%s, key) FROM "
-            "(SELECT DISTINCT hashtext(k) AS key FROM unnest(%s::text[]) AS k ORDER BY 1) AS keys",
-            [_LOCK, keys],
+            "SELECT pg_advisory_xact_lock(%s, key) FROM (SELECT DISTINCT hashtext(k) & %s AS key "
+            "FROM unnest(%s::text[]) AS k ORDER BY 1) AS keys",
+            [_LOCK, _LOCKS - 1, keys],
         )
 
 

@@ -220,3 +220,13 @@ def test_the_mailbox_keeps_the_newest(mailbox, monkeypatch):
         send_mail(f"{place}", "x", "desk@example.com", ["a@example.com"])
     assert prune() == 2
     assert sorted(MailboxMessage.objects.values_list("subject", flat=True)) == ["2", "3"]
+
+
+def test_what_was_sent_long_ago_is_dropped(make_mail):
+    from notify.tasks import prune as prune_task
+
+    kept, old = make_mail(1, state="sent", sent_at=now()), make_mail(2, state="sent")
+    OutgoingMail.objects.filter(pk=old.pk).update(sent_at=now() - timedelta(days=100))
+    waiting = make_mail(3)
+    assert prune_task() == 1
+    assert set(OutgoingMail.objects.values_list("pk", flat=True)) == {kept.pk, waiting.pk}

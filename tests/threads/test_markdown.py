@@ -189,3 +189,9 @@ def test_plain_reads_well_in_a_mail():
 def test_a_preview_is_one_line():
     assert markdown.preview("**a**\n\n- b\n- c") == "a - b - c"
     assert len(markdown.preview("word " * 100, 50)) == 50
+
+
+def test_numbers_lead_to_the_pages_of_their_kind():
+    assert 'href="/incidents/INC0010001/"' in markdown.render("INC0010001")
+    assert 'href="/portal/' in markdown.render("INC0010001", portal=True)
+    assert "<a" not in markdown.render("ABC0010001 INC00100011111")
