@@ -291,6 +291,8 @@ class _ColumnFilter(django_filters.Filter):
     def value_schema(self) -> dict[str, Any]:
         """JSON Schema of the parameter; a list is written with commas (`style: form`)."""
         one = self.column.value_schema()
+        if one.get("type") == "string" and "enum" not in one:
+            one = {"minLength": 1, "pattern": NO_NUL, **one}
         if self.lookup_expr != "in":
             return one
         if one.get("type") == "string" and "enum" not in one:

@@ -34,6 +34,9 @@ CONTENT_TYPE = "application/problem+json"
 TYPE_BASE = "/api/docs/problems/#"
 # PostgreSQL's classes of "try that again": serialization, deadlock, lock timeout.
 RETRY_STATES = {"40001", "40P01", "55P03"}
+UNIQUE_VIOLATION = "23505"
+# A foreign key, a check, an exclusion: two writers met, or a rule that only the database holds.
+REFUSED_BY_CONSTRAINT = {"23503", "23514", "23P01"}
 
 
 def kind_of(status: int) -> tuple[str, str, str]:
@@ -213,9 +216,14 @@ def _of_validation(error: ValidationError) -> dict[str, Any]:
 def _of_database(error: Error) -> tuple[dict[str, Any], dict[str, str]] | None:
     if isinstance(error, DataError):
         return body(400, "out_of_range", _("A value cannot be stored as it is.")), {}
+    code = getattr(error.__cause__, "pgcode", None)
+    if code == UNIQUE_VIOLATION:
+        return body(409, "taken", _("There is one with this name or key already.")), {}
+    if code in REFUSED_BY_CONSTRAINT:
+        return body(409, "conflict", _("The values do not fit what is stored.")), {}
     if is_timeout(error):
         return of_domain(QueryTooSlow()), {}
-    if getattr(error.__cause__, "pgcode", None) in RETRY_STATES:
+    if code in RETRY_STATES:
         detail = _("Somebody else is changing the same records. Try again.")
         return body(503, "busy", detail), {"Retry-After": "1"}
     if isinstance(error, (OperationalError, InterfaceError)):
