@@ -133,7 +133,7 @@ def _everybody(what: Happening) -> Iterable[Recipient]:
         yield from _handlers(what)
     if event in _TO_CALLER or (event == Event.HELD and _concerns_caller(what)):
         yield from _person(ticket.caller, Why.CALLER, event)
-        if ticket.opened_by_id != ticket.caller_id:
+        if ticket.opened_by_id != ticket.caller_id and not _works(ticket.opened_by, ticket):
             yield from _person(ticket.opened_by, Why.CALLER, event)
     if event in _TO_HANDLERS or (event == Event.COMMENTED and _by_caller(what)):
         yield from _handlers(what)
@@ -160,7 +160,15 @@ def _concerns_caller(what: Happening) -> bool:
 
 
 def _by_caller(what: Happening) -> bool:
-    return what.actor.pk in {what.ticket.caller_id, what.ticket.opened_by_id}
+    """An agent who opened it for somebody speaks as an agent."""
+    ticket, actor = what.ticket, what.actor
+    return actor.pk == ticket.caller_id or (
+        actor.pk == ticket.opened_by_id and not _works(actor, ticket)
+    )
+
+
+def _works(user: User, ticket: Ticket) -> bool:
+    return reach_of(user).has(Right.TICKETS_WORK, ticket.organization_id)
 
 
 def _handlers(what: Happening) -> Iterable[Recipient]:

@@ -42,6 +42,7 @@ def results(request: HttpRequest) -> HttpResponse:
     if only is not None and not kind:
         return redirect(only.hit.url)
     groups = [group for group in found.groups if not kind or group.kind == kind]
+    staff = reach_of(user).is_staff
     context: dict[str, Any] = {
         "results": found,
         "groups": [(group, _address(found.text, group.kind)) for group in groups],
@@ -49,7 +50,9 @@ def results(request: HttpRequest) -> HttpResponse:
         "tabs": _tabs(found, kind),
         "search_query": found.text,
         "slow": slow,
-        "frame": "base.html" if reach_of(user).is_staff else "portal/base.html",
+        # The desk's frame has the search field in its top bar.
+        "is_staff": staff,
+        "frame": "base.html" if staff else "portal/base.html",
     }
     return render(request, "search/results.html", context, status=503 if slow else 200)
 

@@ -232,3 +232,14 @@ def test_html_in_a_title_is_only_text(make_incident, agent, caller, told):
     (mail,) = told()
     assert "<script>" not in mail.html
     assert "<script>alert(1)</script>" in mail.text
+
+
+def test_an_agent_who_opened_it_for_somebody_replies_as_an_agent(
+    make_incident, agent, caller, team, told
+):
+    made = make_incident(actor=agent, caller=caller, assignment_group=team)
+    told()
+    comment_on(made, actor=agent, body="Is it plugged in?")
+    assert by_address(told()).keys() == {"caller"}
+    comment_on(made, actor=caller, body="It is.")
+    assert by_address(told()).keys() == {"agent", "lead"}, "the queue's, agent among them"
