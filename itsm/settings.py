@@ -35,6 +35,8 @@ TESTING = "pytest" in sys.modules
 DATA_DIR = Path(env("ITSM_DATA_DIR") or BASE_DIR / (".data-test" if TESTING else ".data")).resolve()
 PORT = int(env("ITSM_PORT", "8000"))
 BASE_URL = env("ITSM_BASE_URL", f"http://127.0.0.1:{PORT}").rstrip("/")
+# Reverse proxies of one's own in front: so many of the last entries of X-Forwarded-For are true.
+PROXIES = int(env("ITSM_PROXIES", "0"))
 
 DATABASE_URL = env("DATABASE_URL")
 REDIS_URL = env("REDIS_URL")

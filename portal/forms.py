@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django import forms
+from django.conf import settings
+from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 from spine.tickets.models import Impact, Urgency
@@ -47,7 +49,14 @@ class ReportForm(forms.Form):
     title = forms.CharField(
         label=_("What is wrong?"),
         max_length=255,
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        widget=forms.TextInput(
+            attrs={
+                "autocomplete": "off",
+                "hx-get": reverse_lazy("portal:suggest"),
+                "hx-trigger": "input changed delay:300ms",
+                "hx-target": "#hits",
+            }
+        ),
     )
     description = forms.CharField(
         label=_("What happened, where, and since when?"),
@@ -61,7 +70,13 @@ class ReportForm(forms.Form):
         initial=Trouble.SLOWED,
         widget=forms.RadioSelect,
     )
-    files = ManyFilesField(label=_("Pictures or files"), required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Here, as `files` is also what a form calls the uploads themselves.
+        files = ManyFilesField(label=_("Pictures or files"), required=False)
+        files.widget.attrs["data-max-bytes"] = settings.ATTACHMENT_MAX_BYTES
+        self.fields["files"] = files
 
     def ticket_values(self) -> dict[str, Any]:
         impact, urgency = Trouble.LEVELS[self.cleaned_data["trouble"]]

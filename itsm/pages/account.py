@@ -17,28 +17,45 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import get_language_info, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from itsm.demo import DEMO_ACCOUNTS
+from itsm.pages.attempts import Attempts, remember_device
 from spine.kit.clock import now
 from spine.kit.errors import DomainError
 from spine.people import actions
 from spine.people.models import ApiToken, User
 from spine.people.reach import reach_of
+from spine.ui import times
 
-TOKEN_DAYS = [(30, gettext_lazy("30 days")), (90, gettext_lazy("90 days")), (365, gettext_lazy("1 year"))]
+TOKEN_DAYS = [
+    (30, gettext_lazy("30 days")),
+    (90, gettext_lazy("90 days")),
+    (365, gettext_lazy("1 year")),
+]
 
 
 @cache
 def _zones() -> list[str]:
     """Places a person can name; the data base's other spellings are left out."""
-    areas = ("Africa/", "America/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/", "Pacific/")
+    areas = (
+        "Africa/",
+        "America/",
+        "Asia/",
+        "Atlantic/",
+        "Australia/",
+        "Europe/",
+        "Indian/",
+        "Pacific/",
+    )
     return ["UTC", *sorted(z for z in zoneinfo.available_timezones() if z.startswith(areas))]
 
 
+@method_decorator(require_http_methods(["GET", "HEAD", "POST"]), name="dispatch")
 class SignIn(LoginView):
     """The sign-in page. In the demo it offers the demo accounts, one click each."""
 
@@ -46,20 +63,52 @@ class SignIn(LoginView):
     redirect_authenticated_user = True
 
     def get_form(self, form_class: Any = None) -> AuthenticationForm:
-        form = cast(AuthenticationForm, super().get_form(form_class))
+        form = super().get_form(form_class)
         form.fields["username"].label = _("User name or e-mail")
+        form.error_messages = {
+            **form.error_messages,
+            "invalid_login": gettext_lazy("The name or the password is not right."),
+        }
         return form
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        typed = request.POST.get("username", "")
+        attempts = Attempts.to_sign_in(request, typed)
+        wait = attempts.begin()
+        if wait:
+            return self._refused(typed, wait)
+        response = super().post(request, *args, **kwargs)
+        if request.user.is_authenticated:
+            attempts.succeeded()
+            remember_device(response, _person(request), typed)
+        return response
+
+    def _refused(self, typed: str, wait: int) -> HttpResponse:
+        """Whether the password was right is not looked at, and so not told."""
+        form = self.get_form_class()(self.request, initial={"username": typed})
+        form.fields["username"].label = _("User name or e-mail")
+        context = self.get_context_data(form=form, refused=times.span(wait))
+        response = self.render_to_response(context, status=429)
+        response.headers["Retry-After"] = str(wait)
+        return response
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         accounts = DEMO_ACCOUNTS if settings.DEMO else ()
         return super().get_context_data(demo_accounts=accounts, **kwargs)
 
 
+def _language_names() -> list[tuple[str, str]]:
+    """Each language in its own words: who can't read the page finds theirs."""
+    names = [
+        (code, str(get_language_info(code)["name_local"]).capitalize())
+        for code, _name in settings.LANGUAGES
+    ]
+    return [("", _("As the browser asks")), *names]
+
+
 class PreferencesForm(forms.Form):
     language = forms.ChoiceField(
-        label=gettext_lazy("Language"),
-        choices=[("", gettext_lazy("As the browser asks")), *settings.LANGUAGES],
-        required=False,
+        label=gettext_lazy("Language"), choices=_language_names, required=False
     )
     timezone = forms.ChoiceField(
         label=gettext_lazy("Time zone"),
@@ -79,10 +128,16 @@ class TokenForm(forms.Form):
 class PasswordForm(forms.Form):
     current = forms.CharField(
         label=gettext_lazy("Present password"),
+        strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
     new = forms.CharField(
         label=gettext_lazy("New password"),
+        strip=False,
+        max_length=1000,
+        help_text=gettext_lazy(
+            "At least 8 characters. A few words are better than one with signs."
+        ),
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
 
@@ -92,8 +147,15 @@ class PasswordForm(forms.Form):
 
     def clean_current(self) -> str:
         value = str(self.cleaned_data["current"])
+        attempts = Attempts.to_confirm(self.user)
+        wait = attempts.begin()
+        if wait:
+            raise forms.ValidationError(
+                _("Too many attempts. Try again in %(span)s.") % {"span": times.span(wait)}
+            )
         if not self.user.check_password(value):
             raise forms.ValidationError(_("This is not your present password."))
+        attempts.succeeded()
         return value
 
 
