@@ -6,6 +6,7 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils.html import conditional_escape, format_html
+from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -31,7 +32,7 @@ def due_cell(ticket: Any) -> str:
     if ticket.state == State.ON_HOLD:
         waits = str(_HOLDS.get(ticket.hold_reason, _("On hold")))
         if ticket.follow_up_at is not None:
-            waits = f"{waits} · {times.when(ticket.follow_up_at)}"
+            waits = f"{waits} · {times.day(localdate(ticket.follow_up_at))}"
         return due(None, paused=True, note=waits)
     if ticket.state in {State.RESOLVED, State.CLOSED, State.CANCELED}:
         over = ticket.closed_at or ticket.resolved_at
@@ -52,10 +53,7 @@ def _service(ticket: Any) -> str:
 
 
 def _assignee(ticket: Any) -> str:
-    if ticket.assignee_id:
-        return who(ticket.assignee.name)
-    # The team says more than "unassigned" alone.
-    return who("", nobody=str(ticket.assignment_group) if ticket.assignment_group_id else "")
+    return who(ticket.assignee.name if ticket.assignee_id else "")
 
 
 def record_url(number: str) -> str:

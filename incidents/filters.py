@@ -13,6 +13,7 @@ from incidents.lifecycle import LIFECYCLE
 from incidents.models import State
 from spine.kit.keyset import Orderings
 from spine.people.models import Team, User
+from spine.people.reach import reach_of
 from spine.rest.filters import Choice, Column, FilterSet, Flag, Moment, Number, Reference, Text
 from spine.services.models import Service
 from spine.threads.models import Comment
@@ -53,6 +54,19 @@ class StateColumn(Choice):
         chosen = value if isinstance(value, list) else [value]
         active = {LIFECYCLE.state(code).active for code in chosen}
         return found.filter(active=active.pop()) if len(active) == 1 else found
+
+
+MINE = "mine"
+
+
+@dataclass(frozen=True)
+class TeamReference(Reference):
+    """A team; `mine` stands for all that the reader is in."""
+
+    def resolve(self, texts: list[str], user: Any, parameter: str) -> list[int]:
+        named = [text for text in texts if text != MINE]
+        ids = super().resolve(named, user, parameter) if named else []
+        return ids if len(named) == len(texts) else [*ids, *sorted(reach_of(user).team_ids)]
 
 
 @dataclass(frozen=True)
@@ -128,7 +142,7 @@ class IncidentFilters(FilterSet):
         "caller": Reference(rows=_people, keys=("username", "name"), me=True),
         "opened_by": Reference(rows=_people, keys=("username", "name"), me=True),
         "assignee": Reference(rows=_people, keys=("username", "name"), me=True, nullable=True),
-        "assignment_group": Reference(rows=lambda _user: Team.objects.all(), nullable=True),
+        "assignment_group": TeamReference(rows=lambda _user: Team.objects.all(), nullable=True),
         "service": Reference(rows=lambda _user: Service.objects.all(), nullable=True),
         "channel": Choice(choices=Channel.choices),
         "category": Reference(

@@ -9,11 +9,18 @@ from django.db.models import Prefetch, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from incidents.columns import COLUMNS
-from incidents.filters import OPEN_ORDERINGS, ORDERINGS, RESOLVED_ORDERINGS, IncidentFilters
+from incidents.filters import (
+    MINE,
+    OPEN_ORDERINGS,
+    ORDERINGS,
+    RESOLVED_ORDERINGS,
+    IncidentFilters,
+)
 from incidents.models import CloseCode, Incident, State
 from spine.kit.clock import now
-from spine.people.models import Team, User
+from spine.people.models import User
 from spine.people.reach import reach_of
+from spine.rest.filters import ME
 from spine.sla.querysets import configuration
 from spine.tickets.models import Channel, HoldReason, Impact, Priority, TicketClock, Urgency
 from spine.ui.filtering import Filterable, end_of_today, words
@@ -75,25 +82,18 @@ PANEL = (
 )
 
 
-def my_teams(user: User) -> str:
-    ids = reach_of(user).team_ids
-    teams = Team.objects.filter(pk__in=ids).order_by("pk").values_list("uuid", flat=True)
-    # Nobody's list, rather than everybody's, for a person in no team.
-    return ",".join(map(str, teams))
-
-
 def _team_filters(user: User) -> dict[str, str]:
-    teams = my_teams(user)
-    if not teams:
-        return {"assignee": "me", "active": "true"}
-    return {"assignment_group__in": teams, "active": "true"}
+    # Somebody in no team still has a first page: what they have themselves.
+    if not reach_of(user).team_ids:
+        return {"assignee": ME, "active": "true"}
+    return {"assignment_group": MINE, "active": "true"}
 
 
 VIEWS = (
     SavedView(
         "team", _("My team, open"), _team_filters, "due_at",
         (_("Nothing open in your team"), _("New incidents of your team show up here.")),
-        (("assignment_group__in", _("Team"), _("mine")), ("active", _("State"), _("not closed"))),
+        (("assignment_group", _("Team"), _("mine")), ("active", _("State"), _("not closed"))),
     ),
     SavedView(
         "unassigned", _("Unassigned"),
@@ -169,6 +169,8 @@ def _offered(filters: Mapping[str, str]) -> frozenset[str]:
 
 
 def chip_words(parameter: str, value: str, user: User) -> tuple[str, str]:
+    if parameter == "assignment_group" and value == MINE:
+        return str(FILTERABLE[parameter].label), str(_("mine"))
     return words(IncidentFilters, FILTERABLE, parameter, value, user)
 
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef, Q, Subquery
+from django.db.models.functions import JSONObject
 from django.http import Http404
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -16,21 +18,23 @@ from incidents import timeline
 from incidents.forms import category_path
 from incidents.lifecycle import LIFECYCLE
 from incidents.models import Incident, State
+from incidents.querysets import IncidentQuerySet
 from spine.audit.models import Entry
 from spine.kit.clock import now
 from spine.people.models import Membership, User
 from spine.people.policy import Decision, may
-from spine.sla.arithmetic import SegmentKind
+from spine.sla.arithmetic import Segment, SegmentKind
 from spine.threads.markdown import render
 from spine.threads.models import Attachment, Watcher
 from spine.tickets import kinds
 from spine.tickets.clocks import Reading, explain, readings
 from spine.tickets.lifecycle import offers
-from spine.tickets.models import Link, LinkType, TicketClock
+from spine.tickets.models import ExternalReference, Link, LinkType, TicketClock
 from spine.ui import times
 from spine.ui.templatetags.ui import SOON_PERCENT
 
 OTHERS_SHOWN = 4
+SET_MOST = 50
 _BACKWARDS: dict[str, Any] = {
     LinkType.CAUSED_BY: _("Cause of"),
     LinkType.RESOLVED_BY: _("Resolves"),
@@ -40,14 +44,34 @@ _BACKWARDS: dict[str, Any] = {
 }
 
 
-def find(user: User, number: str) -> Incident:
-    """The incident within the reader's scope; Http404 outside it."""
+def scope_of(user: User) -> IncidentQuerySet:
+    """What the reader may see; worked out once for all that a page reads."""
+    found: IncidentQuerySet = Incident.objects.visible_to(user)
+    return found
+
+
+def find(scope: IncidentQuerySet, number: str) -> Incident:
+    """The incident within the scope; Http404 outside it. Small sets of the record (watchers,
+    references) come along as arrays of the same row."""
     department = Membership.objects.filter(user=OuterRef("caller_id")).order_by("-is_primary", "id")
     found: Incident | None = (
-        Incident.objects.visible_to(user)
-        .for_record()
+        scope.for_record()
         .select_related("resolved_by", "subcategory__parent")
-        .annotate(caller_department=Subquery(department.values("department__name")[:1]))
+        .annotate(
+            caller_department=Subquery(department.values("department__name")[:1]),
+            watched_by=ArraySubquery(
+                Watcher.objects.filter(thread_id=OuterRef("thread_id"))
+                .order_by("user__sort_key")
+                .values(json=JSONObject(id="user_id", name="user__name"))[:SET_MOST]
+            ),
+            referred_to=ArraySubquery(
+                ExternalReference.objects.filter(ticket_id=OuterRef("pk"))
+                .order_by("relation", "external_id")
+                .values(
+                    json=JSONObject(relation="relation", source="source", number="external_id")
+                )[:SET_MOST]
+            ),
+        )
         .filter(number=number.upper())
         .first()
     )
@@ -77,7 +101,9 @@ class Linked:
     hint: str
 
 
-def facts(ticket: Incident, reader: User, *, limit: int = timeline.PAGE) -> dict[str, Any]:
+def facts(
+    ticket: Any, reader: User, scope: IncidentQuerySet, *, limit: int = timeline.PAGE
+) -> dict[str, Any]:
     """Everything that the parts of the page show."""
     notes = bool(may(reader, "incident.read_notes", ticket))
     clocks = list(
@@ -102,8 +128,9 @@ def facts(ticket: Incident, reader: User, *, limit: int = timeline.PAGE) -> dict
         "earlier": min(limit + 100, timeline.MOST) if told.earlier else 0,
         "clocks": _clocks(clocks, ticket),
         "links": [*_links(ticket, reader), *_references(ticket)],
-        "watchers": _watchers(ticket),
-        "others": _others(ticket, reader),
+        "watchers": ticket.watched_by,
+        "watching": any(one["id"] == reader.pk for one in ticket.watched_by),
+        "others": _others(ticket, scope),
         "others_url": f"{reverse('incidents:list')}?view=all&caller={ticket.caller.uuid}"
         "&active=true",
         "category_words": _category(ticket),
@@ -115,15 +142,22 @@ def rights(ticket: Incident, reader: User) -> dict[str, Any]:
     """What this person may do now, each refusal with its reason."""
     offered = offers(LIFECYCLE, ticket, reader)
     open_moves = [offer for offer in offered if offer.decision]
-    primary = next((offer for offer in reversed(open_moves) if offer.move.primary), None)
+    take = _may_take(ticket, reader)
+    if take and ticket.state == State.NEW:
+        # Taking a new one starts it: two buttons for one thing would ask which is meant.
+        open_moves = [offer for offer in open_moves if offer.move.code != "start"]
+        primary = None
+    else:
+        primary = next((offer for offer in open_moves if offer.move.primary), None)
     return {
         "moves": [offer for offer in open_moves if offer is not primary],
         "primary": primary,
+        "take_tone": "quiet" if primary is not None else "primary",
         "denied": [offer for offer in offered if not offer.decision],
+        "may_take": take,
         "may_edit": may(reader, "incident.update", ticket),
         "may_comment": may(reader, "incident.comment", ticket),
         "may_note": may(reader, "incident.note", ticket),
-        "may_take": _may_take(ticket, reader),
         "audience": _audience(ticket),
     }
 
@@ -178,8 +212,7 @@ def why(clock: Clock) -> dict[str, Any]:
             "label": labels[segment.kind],
             "start": segment.start,
             "end": segment.end,
-            # A pause takes nothing from the target: it counts for nothing in the sum.
-            "length": _exact(segment.duration) if segment.kind != SegmentKind.PAUSED else "–",
+            "length": _counted(segment),
         }
         for segment in told.segments
     ]
@@ -194,6 +227,14 @@ def why(clock: Clock) -> dict[str, Any]:
             for day, special in told.special_days
         ],
     }
+
+
+def _counted(segment: Segment) -> str:
+    """What it adds to the sum: a pause nothing, and what is over comes on top."""
+    if segment.kind == SegmentKind.PAUSED:
+        return "–"
+    sign = "+" if segment.kind == SegmentKind.OVERDUE else ""
+    return sign + _exact(segment.duration)
 
 
 def _exact(length: timedelta) -> str:
@@ -233,7 +274,7 @@ def _in_reach(other: Any, reader: User) -> bool:
     return reach_of(reader).has(Right.TICKETS_READ, other.organization_id)
 
 
-def _references(ticket: Incident) -> Iterable[Linked]:
+def _references(ticket: Any) -> Iterable[Linked]:
     labels = {
         "caused_by": _("Caused by"),
         "problem": _("Problem"),
@@ -242,23 +283,15 @@ def _references(ticket: Incident) -> Iterable[Linked]:
     }
     if ticket.external_id:
         yield Linked(_("Number there"), ticket.external_id, "", ticket.external_source)
-    for row in ticket.references.order_by("relation", "external_id")[:50]:
-        label = str(labels.get(row.relation, row.relation))
-        yield Linked(label, row.external_id, "", row.source)
+    for row in ticket.referred_to:
+        label = str(labels.get(row["relation"], row["relation"]))
+        yield Linked(label, row["number"], "", row["source"])
 
 
-def _watchers(ticket: Incident) -> list[User]:
-    if ticket.thread_id is None:
-        return []
-    rows = Watcher.objects.filter(thread_id=ticket.thread_id).select_related("user")[:30]
-    return [row.user for row in rows]
-
-
-def _others(ticket: Incident, reader: User) -> list[Incident]:
+def _others(ticket: Incident, scope: IncidentQuerySet) -> list[Incident]:
     """The caller's other open incidents: the next question is often about one of them."""
     return list(
-        Incident.objects.visible_to(reader)
-        .filter(caller_id=ticket.caller_id, active=True)
+        scope.filter(caller_id=ticket.caller_id, active=True)
         .exclude(pk=ticket.pk)
         .order_by("-opened_at", "-id")[: OTHERS_SHOWN + 1]
     )

@@ -229,7 +229,7 @@ def change_rows(changes: Mapping[str, Any], *, everything: bool = False) -> tupl
         known = FILTERABLE.get(name)
         label = str(known.label).lower() if known else name.replace("_", " ")
         note = ""
-        if name == "priority":
+        if name == "priority" and not everything:
             by_hand = bool((changes.get("priority_reason") or ["", ""])[1])
             note = _("by hand") if by_hand else _("by the matrix")
         rows.append(Change(label, _value(name, pair[0]), _value(name, pair[1]), note))

@@ -42,7 +42,8 @@ class RecordView(DetailView):
     _facts: dict[str, Any] | None = None
 
     def load(self) -> None:
-        self.ticket = record.find(self.user, self.kwargs["number"])
+        self.scope = record.scope_of(self.user)
+        self.ticket = record.find(self.scope, self.kwargs["number"])
 
     def reload(self) -> None:
         """After an action: the record as it now is."""
@@ -54,8 +55,7 @@ class RecordView(DetailView):
             limit = timeline.PAGE
             if "entries" in self.request.GET:
                 limit = _number(self.request.GET["entries"])
-            self._facts = record.facts(self.ticket, self.user, limit=limit)
-            self._facts["watching"] = self.user.pk in {user.pk for user in self._facts["watchers"]}
+            self._facts = record.facts(self.ticket, self.user, self.scope, limit=limit)
         return self._facts
 
     def record_url(self) -> str:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, cast
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import Subquery
+from django.db.models import QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -18,7 +18,7 @@ from django.views.decorators.http import require_safe
 
 from incidents.columns import COLUMNS
 from incidents.filters import LAST_AUTHOR
-from incidents.listing import for_rows, my_teams, prepare
+from incidents.listing import for_rows, prepare
 from incidents.models import Incident, State
 from spine.audit.models import Entry
 from spine.kit.clock import now
@@ -50,10 +50,12 @@ class Section:
 def my_work(request: HttpRequest) -> HttpResponse:
     user = cast(User, request.user)
     require(user, "desk.open")
-    mine = _mine(user)
+    scope = Incident.objects.visible_to(user)
+    mine = _mine(scope, user)
     answers = [row for row in mine if row.last_author == row.caller_id and _waits_for_me(row)]
     woken = _woken(mine)
-    unassigned, in_teams = _unassigned(user)
+    unassigned, in_teams = _unassigned(scope, user)
+    prepare([*mine, *unassigned])
     work = [row for row in mine if row.state in {State.NEW, State.IN_PROGRESS}]
     today = parse_datetime(end_of_today())
     due_today = [row for row in mine if row.due_at is not None and today and row.due_at < today]
@@ -62,8 +64,7 @@ def my_work(request: HttpRequest) -> HttpResponse:
         "mine": f"{listing}?view=mine",
         "answers": f"{listing}?view=mine&awaiting_reply=true&state__in=new,in_progress,on_hold",
         "today": f"{listing}?view=today&assignee=me",
-        "unassigned": f"{listing}?view=unassigned"
-        + (f"&assignment_group__in={in_teams}" if in_teams else ""),
+        "unassigned": f"{listing}?view=unassigned" + ("&assignment_group=mine" if in_teams else ""),
     }
     moment = now()
     over = sum(1 for row in due_today if row.due_at <= moment)
@@ -79,9 +80,9 @@ def my_work(request: HttpRequest) -> HttpResponse:
              "url": urls["unassigned"], "tone": "", "note": _("in your teams")
              if in_teams else _("in all teams")},
         ],
+        "columns": COLUMNS,
         "sections": _sections(urls, answers, woken, work, unassigned),
         "idle": not mine and not unassigned,
-        "nobodys": not reach_of(user).team_ids,
     }  # fmt: skip
     return render(request, "desk/my_work.html", context)
 
@@ -114,16 +115,13 @@ def _rendered(rows: Sequence[Any]) -> list[columns.Row]:
     return columns.rows(COLUMNS, rows, lambda row: str(row.number), lambda row: str(row.version))
 
 
-def _mine(user: User) -> list[Any]:
+def _mine(scope: QuerySet[Any], user: User) -> list[Any]:
     rows = (
-        Incident.objects.visible_to(user)
-        .filter(assignee_id=user.pk, active=True)
+        scope.filter(assignee_id=user.pk, active=True)
         .annotate(last_author=Subquery(LAST_AUTHOR))
         .order_by("due_at", "id")[:READ]
     )
-    found = list(for_rows(rows))
-    prepare(found)
-    return found
+    return list(for_rows(rows))
 
 
 def _waits_for_me(row: Any) -> bool:
@@ -149,12 +147,10 @@ def _woken(mine: Iterable[Any]) -> list[Any]:
     return [by_id[pk] for pk in dict.fromkeys(came)]
 
 
-def _unassigned(user: User) -> tuple[list[Any], str]:
-    """(rows that nobody has, the teams' ids as the list's filter takes them)."""
-    rows = Incident.objects.visible_to(user).filter(assignee__isnull=True, active=True)
-    teams = my_teams(user)
+def _unassigned(scope: QuerySet[Any], user: User) -> tuple[list[Any], bool]:
+    """(rows that nobody has, whether only those of the reader's teams)."""
+    rows = scope.filter(assignee__isnull=True, active=True)
+    teams = reach_of(user).team_ids
     if teams:
-        rows = rows.filter(assignment_group_id__in=reach_of(user).team_ids)
-    found = list(for_rows(rows.order_by("due_at", "id")[:READ]))
-    prepare(found)
-    return found, teams
+        rows = rows.filter(assignment_group_id__in=teams)
+    return list(for_rows(rows.order_by("due_at", "id")[:READ])), bool(teams)

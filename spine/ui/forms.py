@@ -47,10 +47,10 @@ class ReferenceSelect(forms.Select):
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         attrs = {**(attrs or {}), "data-combobox": True, "data-src": reverse(self.source)}
-        self.choices = [("", ""), *self._choices(value)]
+        self.choices = [("", ""), *self._present(value)]
         return super().get_context(name, key_of(value), attrs)
 
-    def _choices(self, value: Any) -> Iterable[tuple[str, str]]:
+    def _present(self, value: Any) -> Iterable[tuple[str, str]]:
         if self.field is None:
             return []
         if self.list_all:

@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import QuerySet
 from django.http import QueryDict
+from django.utils.functional import cached_property
 
 from spine.kit.db import estimate_count, statement_timeout
 from spine.kit.errors import DomainError
@@ -108,7 +109,8 @@ class Listing:
         """The view's filters, and on top the address's own."""
         return {**self.view.filters(self.user), **self.given()}
 
-    def rows(self) -> QuerySet[Any]:
+    @cached_property
+    def filtered(self) -> QuerySet[Any]:
         """The filtered rows, unordered. Raises InvalidInput for a wrong parameter."""
         effective = QueryDict(mutable=True)
         effective.update(self.effective())
@@ -118,7 +120,7 @@ class Listing:
 
     def page(self) -> Page[Any]:
         """The page with all that its rows show."""
-        page = self._read(self.spec.for_rows(self.rows()))
+        page = self._read(self.spec.for_rows(self.filtered))
         self.spec.prepare(page.rows)
         return page
 
@@ -126,7 +128,7 @@ class Listing:
         """A digest that moves when a row of the page does, without joins or rendering."""
         order = self.spec.orderings.get(self.ordering)
         names = [*self.spec.marker, *(key.path for key in order.keys)]
-        page = self._read(self.rows().values(*dict.fromkeys(names)))
+        page = self._read(self.filtered.values(*dict.fromkeys(names)))
         return self.tag(page.rows)
 
     def tag(self, rows: Sequence[Any]) -> str:
@@ -149,7 +151,7 @@ class Listing:
     def total(self) -> tuple[int, bool]:
         """(how many, whether that is exact)."""
         with statement_timeout(settings.LIST_STATEMENT_TIMEOUT_MS):
-            return estimate_count(self.rows())
+            return estimate_count(self.filtered)
 
     # Addresses
 

@@ -134,8 +134,8 @@ def blocks(items: Sequence[Item], after: datetime | None = None) -> tuple[Block,
         if item.kind == "message":
             flush()
             made.append(Block("message", item))
-        elif run and _joins(run[-1], item):
-            run[-1] = _joined(run[-1], item)
+        elif (at := _partner(run, item)) is not None:
+            run[at] = _joined(run[at], item)
         else:
             run.append(item)
     flush()
@@ -153,6 +153,14 @@ def _day_words(moment: datetime) -> str:
     if day == today - timedelta(days=1):
         return _("Yesterday")
     return times.day(day, weekday=True, year=day.year != today.year)
+
+
+def _partner(run: Sequence[Item], item: Item) -> int | None:
+    """Where in the run the same person just did something; what came of itself may lie between."""
+    for at in range(len(run) - 1, -1, -1):
+        if run[at].actor:
+            return at if _joins(run[at], item) else None
+    return None
 
 
 def _joins(one: Item, other: Item) -> bool:

@@ -86,7 +86,9 @@ def visit(
     """`visit(user, width=375, ...)`: a browser in which that person is signed in."""
     made: list[Visit] = []
 
-    def start(user: User | None = None, *, width: int = 1280, height: int = 900, **more: Any) -> Visit:
+    def start(
+        user: User | None = None, *, width: int = 1280, height: int = 900, **more: Any
+    ) -> Visit:
         options = {"locale": "en-GB", "timezone_id": "UTC", "reduced_motion": "reduce", **more}
         context = chromium.new_context(viewport={"width": width, "height": height}, **options)
         if user is not None:
