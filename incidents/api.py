@@ -189,4 +189,4 @@ class IncidentViewSet(TicketViewSet):
     )
     @action(detail=False, methods=["post"])
     def bulk(self, request: Request) -> Response:
-        return super().bulk(request)
+        return self.run_bulk(request)

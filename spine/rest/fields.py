@@ -21,6 +21,10 @@ NO_NUL = "^[^\\u0000]*$"
 NOT_BLANK = "^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$"
 TEXT_MAX = 100_000
 REFERENCE_MAX = 500
+MEMBER_NAME_MAX = 100
+MEMBER_TEXT_MAX = 10_000
+MEMBERS_MAX = 200
+NUMBER_MAX = 1e300
 INTEGER_MIN, INTEGER_MAX = -(2**31), 2**31 - 1
 
 
@@ -158,17 +162,51 @@ class ChoiceField(serializers.ChoiceField):
 
 
 class ObjectField(serializers.DictField):
-    """A JSON object with free members (custom fields); their meaning is checked by the action."""
+    """A JSON object of named values: texts, numbers, true or false, null, or lists of these.
 
-    default_error_messages: ClassVar[dict[str, Any]] = {WRONG_TYPE: _("Give an object.")}
+    What the names mean is checked by the action.
+    """
+
+    default_error_messages: ClassVar[dict[str, Any]] = {
+        WRONG_TYPE: _("Give an object of plain values or lists of them.")
+    }
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
-        if not isinstance(data, dict):
+        if not isinstance(data, dict) or len(data) > MEMBERS_MAX:
             self.fail(WRONG_TYPE)
+        for name, value in data.items():
+            values = value if isinstance(value, list) else [value]
+            if len(name) > MEMBER_NAME_MAX or len(values) > MEMBERS_MAX:
+                self.fail(WRONG_TYPE)
+            for one in values:
+                if isinstance(one, (dict, list)):
+                    self.fail(WRONG_TYPE)
+                if isinstance(one, str) and len(one) > MEMBER_TEXT_MAX:
+                    self.fail(WRONG_TYPE)
+                if isinstance(one, float) and abs(one) > NUMBER_MAX:
+                    self.fail(WRONG_TYPE)
         return dict(data)
 
     def json_schema(self, *, reading: bool) -> dict[str, Any]:
-        return {"type": "object", "additionalProperties": True}
+        if reading:
+            return {"type": "object", "additionalProperties": True}
+        plain = {
+            "anyOf": [
+                {"type": "string", "pattern": NO_NUL, "maxLength": MEMBER_TEXT_MAX},
+                {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1},
+                {"type": "number", "minimum": -NUMBER_MAX, "maximum": NUMBER_MAX},
+                {"type": "boolean"},
+                {"type": "null"},
+            ]
+        }
+        return {
+            "type": "object",
+            "maxProperties": MEMBERS_MAX,
+            "propertyNames": {"pattern": NO_NUL, "maxLength": MEMBER_NAME_MAX},
+            "additionalProperties": {
+                "anyOf": [plain, {"type": "array", "items": plain, "maxItems": MEMBERS_MAX}]
+            },
+        }
 
 
 class ListField(serializers.ListField):

@@ -230,8 +230,8 @@ class TicketViewSet(Creates, Updates):
 
     # --- bulk -----------------------------------------------------------------------------------
 
-    @action(detail=False, methods=["post"])
-    def bulk(self, request: Request) -> Response:
+    def run_bulk(self, request: Request) -> Response:
+        """Behind the kind's own `bulk` action, which describes its rows."""
         self.only_parameters(request, frozenset({"atomic"}))
         return Response(bulk.Batch(self, request).run())
 
