@@ -117,18 +117,18 @@ class Platform:
         return done.stdout.strip()
 
     def victims(self) -> dict[str, int]:
-        """Every process of the platform by its part."""
-        children: dict[str, int] = json.loads((self.data_dir / "run" / "serve.json").read_text())[
-            "children"
-        ]
+        """The processes of the platform by their part; one on its way back is left out."""
+        try:
+            state = json.loads((self.data_dir / "run" / "serve.json").read_text())
+        except (FileNotFoundError, ValueError):
+            return {}
+        children: dict[str, int] = state["children"]
         assert self.process is not None
-        return {
-            **children,
-            **embedded.status(self.data_dir).pids,
-            "web process": _child_of(children["web"]),
-            "worker process": _child_of(children["worker"]),
-            "supervisor": self.process.pid,
-        }
+        found = {**children, **embedded.status(self.data_dir).pids, "supervisor": self.process.pid}
+        for name in ("web", "worker"):
+            if pid := _child_of(children.get(name, 0)):
+                found[f"{name} process"] = pid
+        return found
 
     def processes(self) -> list[int]:
         """Whatever runs with this data folder in its environment or on its command line."""
@@ -157,5 +157,9 @@ class Platform:
 
 
 def _child_of(parent: int) -> int:
-    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    return int(children[0])
+    """The first child that lives, 0 for none."""
+    try:
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    except OSError:
+        return 0
+    return next((pid for pid in map(int, children) if alive(pid)), 0)
