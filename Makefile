@@ -9,7 +9,8 @@ SOURCES = $(wildcard itsm spine incidents problems changes catalog knowledge cmd
 	practice intake servicenow notify portal demo benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup dev test lint faults bench screenshots upgrade-check python
+LOCK = $(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header --no-emit-index-url
+.PHONY: lock help demo setup dev test lint faults bench screenshots upgrade-check python
 
 help:
 	@echo "make demo   run the platform with demo data        make test   every test"
@@ -42,6 +43,11 @@ lint: dev
 	$(BIN)/djlint templates --lint --quiet
 	$(TEST_ENV) $(BIN)/python manage.py makemigrations --check --dry-run
 	$(TEST_ENV) $(BIN)/python manage.py messages check
+
+# Names versions and hashes, and no address: it installs from whatever index the machine uses.
+lock:
+	$(LOCK) --all-extras pyproject.toml -o requirements-dev.lock
+	$(LOCK) -c requirements-dev.lock pyproject.toml -o requirements.lock
 
 faults: dev
 	@$(TEST_ENV) $(BIN)/pytest -n 0 -m faults tests/faults $(ARGS)
