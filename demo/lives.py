@@ -33,6 +33,7 @@ SECOND = timedelta(seconds=1)
 CHANNELS = (("portal", 45), ("email", 25), ("phone", 20), ("chat", 7), ("walk_in", 3))
 CLOSE_AFTER_WORKDAYS = 5
 WORKDAY = 8 * 3600
+LONG_HOLDS = (HoldReason.VENDOR, HoldReason.CHANGE, HoldReason.PROBLEM, HoldReason.EVIDENCE)
 
 
 class _TheFutureError(Exception):
@@ -186,7 +187,7 @@ class Teller:
         """Replies, notes, waiting. Returns when and by whom it is resolved."""
         dice, incident = self.dice, life.incident
         given = policy.target(clocks.RESOLUTION, incident.priority)
-        whole = int((given.seconds if given else WORKDAY) * _share(dice, wish.resolution, 0.27))
+        whole = int((given.seconds if given else WORKDAY) * _share(dice, wish.resolution, 0.2))
         used = int(calendar.business_seconds(incident.opened_at, at))
         step = max(60, (whole - used) // (len(story.steps) + 1))
         for place, (kind, text) in enumerate(story.steps):
@@ -203,6 +204,9 @@ class Teller:
                     at = self._hold(life, calendar, at + SECOND, agent, HoldReason.CALLER)
             if not wish.calm and dice.random() < 0.02:
                 agent = self._hand_over(life, calendar, at, agent)
+        if not wish.calm and dice.random() < 0.09:
+            reason = dice.choice(LONG_HOLDS)
+            at = self._hold(life, calendar, at + SECOND, agent, reason, dice.uniform(1, 9))
         if wish.hold:
             at = calendar.add(at, step)
             at = self._hold(life, calendar, at, agent, wish.hold, days=30)
@@ -388,7 +392,7 @@ class Teller:
 
 def _shifted(dice: random.Random, level: int) -> int:
     """Mostly as the story says, now and then one step calmer."""
-    return min(3, level + 1) if dice.random() < 0.18 else level
+    return min(3, level + 1) if dice.random() < 0.08 else level
 
 
 def _share(dice: random.Random, wished: float | None, median: float) -> float:

@@ -190,14 +190,20 @@ def _departments(dice: random.Random, staff: Staff, people: list[User]) -> None:
             if second.pk != home.pk:
                 memberships.append((user.pk, second.pk, False))
     copy_rows("people_membership", ("user_id", "department_id", "is_primary"), memberships)
-    reserve: list[User] = []
-    for node in tree:
-        present = inside.get(node.pk) or reserve
-        reserve = present or reserve
-        if present and dice.random() >= VACANT:
-            node.manager = dice.choice(present)
+    _appoint(dice, tree, inside)
     Department.objects.bulk_update(tree, ["manager"])
     _managers(inside, tree)
+
+
+def _appoint(dice: random.Random, tree: list[Department], inside: dict[int, list[User]]) -> None:
+    """A manager for most departments, out of those who work below; a vacant post is normal."""
+    below: dict[int, list[User]] = {pk: list(users) for pk, users in inside.items()}
+    for node in reversed(tree):
+        people = below.get(node.pk, [])
+        if node.parent_id is not None:
+            below.setdefault(node.parent_id, []).extend(people)
+        if people and dice.random() >= VACANT:
+            node.manager = dice.choice(people)
 
 
 def _tree(staff: Staff) -> list[Department]:

@@ -12,7 +12,7 @@ from django.db import connection
 
 from demo.content import Story, company, stories
 from demo.lives import Life, Teller, Wish, in_order
-from incidents.models import Incident
+from incidents.models import Incident, State
 from spine.audit.personal import name_digest
 from spine.search import sources
 from spine.search.indexing import document_rows, write_rows
@@ -32,6 +32,7 @@ NEW_ONES = (
     "Badge reader", "会议邀请时间总差", "Wireless mouse", "New phone, no more",
     "扫描件发不到邮箱", "Till 2 in", "Contact form", "电脑无法连接打印机", "Yesterday's revenue",
 )  # fmt: skip
+SETTLED = frozenset({State.RESOLVED, State.CLOSED, State.CANCELED})
 Progress = Callable[[int, int], None]
 
 
@@ -43,7 +44,11 @@ def past(teller: Teller, count: int, progress: Progress) -> list[Life]:
     for number, at in enumerate(_arrivals(dice, teller.moment, count)):
         story = dice.choices(every, weights)[0]
         opened = _local_hour(dice, story, at, teller.moment)
-        lives.append(teller.tell(story, opened))
+        life = teller.tell(story, opened)
+        if life.incident.breached and life.incident.state not in SETTLED:
+            # A desk with a hundred tickets over time would look like nobody works here.
+            life = teller.tell(story, opened, Wish(response=0.2, resolution=0.4, calm=True))
+        lives.append(life)
         if number % 200 == 0:
             progress(number, count)
     return lives
@@ -70,14 +75,14 @@ def present(teller: Teller) -> list[Life]:
                                                   **two, **open_long)),
         _due(teller, "Backup of", 185, 0.2, Wish(assignee=lead, team=platform, **two, **open_long)),
         _ago(teller, "Label printer in Warehouse", 26, Wish(assignee=agent, team=desk,
-             hold=HoldReason.VENDOR, response=0.1, resolution=0.1, calm=True)),
+             hold=HoldReason.VENDOR, response=0.05, resolution=0.05, calm=True)),
         _ago(teller, "Shared mailbox purchasing", 3, Wish(response=0.4, **open_long)),
         _ago(teller, "Meetings appear one hour early", 50, Wish(caller=caller, assignee=agent,
-             team=desk, hold=HoldReason.CALLER, response=0.1, resolution=0.1, calm=True)),
+             team=desk, hold=HoldReason.CALLER, response=0.05, resolution=0.05, calm=True)),
         _ago(teller, "No access to the project folder", 30, Wish(caller=caller, response=0.1,
              resolution=0.02, calm=True, silent=True)),
         _ago(teller, "Wi-Fi slow near the kitchen", 70, Wish(assignee=lead, team=teams["Network"],
-             hold=HoldReason.EVIDENCE, response=0.2, resolution=0.2, calm=True)),
+             hold=HoldReason.EVIDENCE, response=0.05, resolution=0.05, calm=True)),
         _ago(teller, "输入法不见了", 1,
              Wish(assignee=agent, team=desk, response=0.01, **open_long)),
     ]  # fmt: skip
@@ -216,7 +221,7 @@ def _weights() -> list[float]:
 
 
 def _rarity(story: Story) -> float:
-    return {2: 0.12, 3: 0.3, 4: 1.0}.get(story.impact + story.urgency, 1.6)
+    return {2: 0.12, 3: 0.45, 4: 2.2, 5: 1.5}.get(story.impact + story.urgency, 0.6)
 
 
 def _arrivals(dice: random.Random, moment: datetime, count: int) -> list[date]:
