@@ -30,7 +30,7 @@ from spine.tickets.models import HoldReason, TicketClock
 from spine.tickets.priority import matrix
 
 SECOND = timedelta(seconds=1)
-CHANNELS = (("portal", 45), ("email", 25), ("phone", 20), ("chat", 7), ("walk_in", 3))
+CHANNELS = {"portal": 45, "email": 25, "phone": 20, "chat": 7, "walk_in": 3}
 CLOSE_AFTER_WORKDAYS = 5
 WORKDAY = 8 * 3600
 LONG_HOLDS = (HoldReason.VENDOR, HoldReason.CHANGE, HoldReason.PROBLEM, HoldReason.EVIDENCE)
@@ -119,7 +119,7 @@ class Teller:
         dice = self.dice
         caller = wish.caller or dice.choice(self.staff.callers[story.language])
         site = self.staff.sites[caller.pk]
-        channel = dice.choices(*zip(*CHANNELS, strict=True))[0]
+        channel = dice.choices(list(CHANNELS), list(CHANNELS.values()))[0]
         if wish.caller is not None:
             channel = "portal"
         words = fill(story, company()["sites"][site], site, opened_at)

@@ -6,6 +6,7 @@ import random
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import connection
@@ -60,9 +61,10 @@ def present(teller: Teller) -> list[Life]:
     caller = teller.staff.accounts["caller"]
     teams = teller.staff.teams
     desk, platform = teams["Service desk"], teams["Platform"]
-    one, two = {"impact": 1, "urgency": 1}, {"impact": 1, "urgency": 2}
-    open_long = {"resolution": 60.0, "calm": True}
-    fresh = {"response": 60.0, "calm": True}
+    one: dict[str, Any] = {"impact": 1, "urgency": 1}
+    two: dict[str, Any] = {"impact": 1, "urgency": 2}
+    open_long: dict[str, Any] = {"resolution": 60.0, "calm": True}
+    fresh: dict[str, Any] = {"response": 60.0, "calm": True}
     told = [
         _due(teller, "Payments API", 24, 0.05,
              Wish(caller=caller, assignee=agent, team=teams["Payments"], **one, **open_long)),
