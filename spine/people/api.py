@@ -60,7 +60,12 @@ class UserRef(RefField):
     def __init__(self, **options: Any) -> None:
         options.setdefault("expand", "spine.people.api.UserSerializer")
         super().__init__(
-            User, people_for, keys=("username",), shown=("username", "name"), **options
+            User,
+            people_for,
+            keys=("username",),
+            shown=("username", "name"),
+            related=("organization",),
+            **options,
         )
 
 

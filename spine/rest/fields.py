@@ -24,7 +24,8 @@ REFERENCE_MAX = 500
 MEMBER_NAME_MAX = 100
 MEMBER_TEXT_MAX = 10_000
 MEMBERS_MAX = 200
-NUMBER_MAX = 1e300
+# Within it every reader keeps an integer exact.
+NUMBER_MAX = 10**15
 INTEGER_MIN, INTEGER_MAX = -(2**31), 2**31 - 1
 
 
@@ -183,29 +184,26 @@ class ObjectField(serializers.DictField):
                     self.fail(WRONG_TYPE)
                 if isinstance(one, str) and len(one) > MEMBER_TEXT_MAX:
                     self.fail(WRONG_TYPE)
-                if isinstance(one, float) and abs(one) > NUMBER_MAX:
+                if isinstance(one, (int, float)) and abs(one) > NUMBER_MAX:
                     self.fail(WRONG_TYPE)
         return dict(data)
 
     def json_schema(self, *, reading: bool) -> dict[str, Any]:
         if reading:
             return {"type": "object", "additionalProperties": True}
-        plain = {
-            "anyOf": [
-                {"type": "string", "pattern": NO_NUL, "maxLength": MEMBER_TEXT_MAX},
-                {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1},
-                {"type": "number", "minimum": -NUMBER_MAX, "maximum": NUMBER_MAX},
-                {"type": "boolean"},
-                {"type": "null"},
-            ]
+        plain: dict[str, Any] = {
+            "type": ["string", "number", "boolean", "null"],
+            "pattern": NO_NUL,
+            "maxLength": MEMBER_TEXT_MAX,
+            "minimum": -NUMBER_MAX,
+            "maximum": NUMBER_MAX,
         }
+        several = {"items": plain, "maxItems": MEMBERS_MAX}
         return {
             "type": "object",
             "maxProperties": MEMBERS_MAX,
             "propertyNames": {"pattern": NO_NUL, "maxLength": MEMBER_NAME_MAX},
-            "additionalProperties": {
-                "anyOf": [plain, {"type": "array", "items": plain, "maxItems": MEMBERS_MAX}]
-            },
+            "additionalProperties": {**plain, **several, "type": [*plain["type"], "array"]},
         }
 
 
@@ -280,7 +278,8 @@ class RefField(serializers.Field[Any, Any, Any, Any]):
 
     model: the record's; scope: user -> the rows this user may name (others are "unknown");
     keys: columns that name it in writing, in the order tried; shown: columns read beside the id;
-    key_column: what "id" is; expand: dotted path of the serializer that `?expand=` embeds.
+    key_column: what "id" is; expand: dotted path of the serializer that `?expand=` embeds;
+    related: what the actions will ask of the row they are given, read along with it.
     """
 
     default_error_messages: ClassVar[dict[str, Any]] = {
@@ -297,9 +296,11 @@ class RefField(serializers.Field[Any, Any, Any, Any]):
         shown: Sequence[str] = ("name",),
         key_column: str = "uuid",
         expand: str = "",
+        related: Sequence[str] = (),
         **options: Any,
     ) -> None:
         self.model = model
+        self.related = tuple(related)
         self.scope = scope
         self.keys = tuple(keys)
         self.shown = tuple(shown)
@@ -332,9 +333,10 @@ class RefField(serializers.Field[Any, Any, Any, Any]):
         kept = context.setdefault("references", {})
         place = (self.model, data)
         if place not in kept:
-            kept[place] = find(
-                self.scope(context["request"].user), data, self.keys, self.key_column
-            )
+            rows = self.scope(context["request"].user)
+            if self.related:
+                rows = rows.select_related(*self.related)
+            kept[place] = find(rows, data, self.keys, self.key_column)
         if kept[place] is None:
             self.fail("unknown_reference", value=data[:100])
         return kept[place]

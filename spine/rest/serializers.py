@@ -95,7 +95,9 @@ class Plan:
     batches: tuple[tuple[str, BatchField], ...] = ()
     _makers: tuple[tuple[str, Callable[[Mapping[str, Any]], Any]], ...] = field(default=())
 
-    def render(self, rows: Iterable[Mapping[str, Any]], user: Any) -> list[dict[str, Any]]:
+    def render(
+        self, rows: Iterable[Mapping[str, Any]], user: Any, *, fresh: bool = False
+    ) -> list[dict[str, Any]]:
         """Rows of `.values(*columns)` as records."""
         makers = self._makers
         rows = list(rows)
@@ -104,7 +106,7 @@ class Plan:
         for name, batch in self.batches:
             # Its place among the members is taken already, by the column it goes by.
             keys = [row[batch.column] for row in rows]
-            found = batch.load(keys, user, memo) if rows else {}
+            found = batch.load(keys, user, memo) if rows and not fresh else {}
             for row, record in zip(rows, records, strict=True):
                 record[name] = found.get(row[batch.column], batch.none())
         for expansion in self.expansions:
@@ -112,9 +114,10 @@ class Plan:
         return records
 
     def of_instance(self, instance: Any, user: Any) -> dict[str, Any]:
-        """One record from a model instance (what an action returned)."""
+        """A record that was made just now, from the instance: nothing hangs on it yet, so what
+        batches would bring is empty without asking."""
         row = {path: _walk(instance, path) for path in self.columns}
-        return self.render([row], user)[0]
+        return self.render([row], user, fresh=True)[0]
 
     def of_queryset(self, queryset: QuerySet[Any], user: Any) -> list[dict[str, Any]]:
         rows: Iterable[Mapping[str, Any]] = queryset.values(*self.columns)

