@@ -23,7 +23,7 @@ class ProblemMiddleware:
         response = self.get_response(request)
         if response.status_code < 400 or not request.path.startswith(PREFIX):
             return response
-        if response.headers.get("Content-Type", "").startswith(problems.CONTENT_TYPE):
+        if problems.is_ours(response):
             return response
         details = {
             400: _("The request is not well formed."),

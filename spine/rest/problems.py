@@ -32,6 +32,7 @@ logger = logging.getLogger("evenkeel.rest")
 
 CONTENT_TYPE = "application/problem+json"
 TYPE_BASE = "/api/docs/problems/#"
+_BEGINNING = f'{{"type":"{TYPE_BASE}'.encode()
 # PostgreSQL's classes of "try that again": serialization, deadlock, lock timeout.
 RETRY_STATES = {"40001", "40P01", "55P03"}
 UNIQUE_VIOLATION = "23505"
@@ -143,6 +144,11 @@ def response(problem: Mapping[str, Any], headers: Mapping[str, str] | None = Non
         content_type=CONTENT_TYPE,
         headers=dict(headers or {}),
     )
+
+
+def is_ours(response: HttpResponse) -> bool:
+    """Whether the answer is a problem that this module wrote (its type comes first)."""
+    return not response.streaming and response.content.startswith(_BEGINNING)
 
 
 def flatten(detail: Any, field: str = "") -> Iterator[dict[str, str]]:

@@ -139,9 +139,10 @@ def test_answers_as_described(collection, described, keys, token):
         operation = result.ok()
         if operation.path.split("/")[3] != collection:
             continue
-        # Coverage of sixty list parameters, each with its edges, would be thousands of requests;
-        # random combinations find the same faults there.
-        modes = FUZZED if operation.definition.raw["summary"] == "List" else MODES
+        # Coverage of sixty list parameters, or of every shape of a bulk row, would be thousands of
+        # requests; random combinations find the same faults there.
+        listed = operation.definition.raw["summary"] == "List"
+        modes = FUZZED if listed or operation.path.endswith("/bulk/") else MODES
         config = HypothesisTestConfig(
             project=described.config, modes=modes, settings=BOUNDED, explicit_settings=BOUNDED
         )
