@@ -1,13 +1,12 @@
 """Finds records that a person may see, best first, in bounded time.
 
-PostgreSQL picks candidates from the documents alone: the newest that match, and the newest that
-match in the title. For a word in every third record the planner walks the index of recency and is
-done after some hundred rows; for a rare word it asks the inverted index. Only candidates are
-ranked, and only those that pass the record's own scope (`visible_to`) are counted or shown.
+PostgreSQL picks candidates from the documents alone (`selecting`); only candidates are ranked, and
+only those that pass the record's own scope (`visible_to`) are counted or shown.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,23 +19,18 @@ from django.utils.safestring import SafeString
 
 from spine.kit.clock import now
 from spine.kit.db import statement_timeout
-from spine.people.reach import reach_of
-from spine.people.roles import Right
-from spine.search import highlighting, sources
+from spine.search import highlighting, selecting, sources
 from spine.search.queries import Condition, Query, name_condition, parse, text_condition
+from spine.search.selecting import Common, Step
 from spine.search.sources import Hit, Source
 
 if TYPE_CHECKING:
     from spine.people.models import User
 
-# Candidates per kind; the next step only if too few of the step before may be seen.
-STEPS = (300, 3_000, 30_000)
-TITLES = 100
+# The next step is taken only if too few of the step before may be seen.
+STEPS = (Step(300, 2_000), Step(3_000, 20_000), Step(30_000, 100_000))
 NUMBERS = 20
-# Whose scope is only what is theirs: their records are read first, then searched.
-OWN_LIMIT = 10_000
 MAX_LIMIT = 100
-_WEIGHTS = "{0.1, 0.2, 0.4, 1.0}"  # D, C, B, A: title over body
 _EXACT = 1000.0
 _DAY = 86_400.0
 
@@ -162,29 +156,35 @@ def _load(
 
 
 def _candidates(
-    user: User, query: Query, chosen: list[Source], step: int
+    user: User, query: Query, chosen: list[Source], step: Step
 ) -> dict[str, _Candidates]:
     """One statement for all kinds; another one where numbers or identifiers are asked for."""
     found = {source.kind: _Candidates() for source in chosen}
-    selects: list[str] = []
-    params: list[Any] = []
     if query.asks_words:
         asked = _compiled(query, chosen)
+        common = _common(asked.get(False, ""))
+        selects: list[str] = []
+        params: list[Any] = []
         for source in chosen:
             if asked[source.names]:
-                sql, values = _select(user, source, asked[source.names], step)
-                selects.append(sql)
-                params += values
-    if selects:
-        moment = now()
-        with connection.cursor() as cursor:
-            cursor.execute(" UNION ALL ".join(selects), params)
-            for kind, pk, ranked_at, rank, of_all in cursor.fetchall():
-                found[kind].scores[pk] = rank + _freshness(ranked_at, moment)
-                found[kind].full |= of_all >= step
+                part = selecting.select(user, source, asked[source.names], common, step)
+                selects.append(part.sql)
+                params += part.params
+        if selects:
+            _read(" UNION ALL ".join(selects), params, found)
     for kind, pk, exact in _numbers(user, query, chosen):
         found[kind].scores[pk] = _EXACT if exact else found[kind].scores.get(pk, 0) + 10
     return found
+
+
+def _read(sql: str, params: list[Any], found: dict[str, _Candidates]) -> None:
+    moment = now()
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        for kind, pk, ranked_at, rank, full in cursor.fetchall():
+            if pk is not None:
+                found[kind].scores[pk] = rank + _freshness(ranked_at, moment)
+            found[kind].full |= full
 
 
 def _freshness(ranked_at: datetime, moment: datetime) -> float:
@@ -212,55 +212,22 @@ def _compiled(query: Query, chosen: list[Source]) -> dict[bool, str]:
     return dict(zip(conditions, row, strict=True))
 
 
-def _select(user: User, source: Source, asked: str, step: int) -> tuple[str, list[Any]]:
-    """The newest documents that match, and the newest whose title does."""
-    scope, scope_params = _scope(user, source)
-    match, match_params, ranked = _match(user, asked)
-    part = (
-        f"(SELECT object_id, ranked_at, {ranked} AS ranked FROM search_document "  # noqa: S608
-        "WHERE kind = %s{scope} AND {match} ORDER BY ranked_at DESC, object_id DESC LIMIT %s)"
-    )
-    # A word that must not be there may stand below the title.
-    by_title = part.format(scope=scope, match=f"words @@ %s::tsquery AND {match}")
-    by_all = part.format(scope=scope, match=match)
-    sql = (
-        "SELECT %s::text, object_id, ranked_at, ts_rank(%s::float4[], "  # noqa: S608
-        "ranked, %s::tsquery, 1), "
-        "count(*) FILTER (WHERE NOT titled) OVER ()::int FROM ("
-        f"SELECT *, true AS titled FROM {by_title} AS t UNION ALL "
-        f"SELECT *, false FROM {by_all} AS b) AS c"
-    )
-    return sql, [
-        source.kind, _WEIGHTS, asked,
-        source.kind, *scope_params, asked, *match_params, TITLES,
-        source.kind, *scope_params, *match_params, step,
-    ]  # fmt: skip
-
-
-def _scope(user: User, source: Source) -> tuple[str, list[Any]]:
-    organizations = source.organizations(user)
-    if organizations is None:
-        return "", []
-    if organizations:
-        return " AND organization_id = ANY(%s)", [sorted(organizations)]
-    own = source.visible(source.records(), user).order_by("-pk").values_list("pk", flat=True)
-    return " AND object_id = ANY(%s)", [list(own[:OWN_LIMIT])]
-
-
-def _match(user: User, asked: str) -> tuple[str, list[Any], str]:
-    """(condition, its parameters, the vector to rank by).
-
-    Work notes are looked into only where the person may read them, so that not even the presence
-    of a word in them can be guessed, by a count or by an order.
-    """
-    organizations = reach_of(user).organizations(Right.NOTES_READ)
-    if organizations is None:
-        match = '(body @@ %s::tsquery OR "full" @@ %s::tsquery)'
-        return match, [asked, asked], 'coalesce("full", body)'
-    if organizations:
-        match = '(body @@ %s::tsquery OR ("full" @@ %s::tsquery AND organization_id = ANY(%s)))'
-        return match, [asked, asked, sorted(organizations)], "body"
-    return "body @@ %s::tsquery", [asked], "body"
+def _common(asked: str) -> Common:
+    """Whether the words stand in more documents than may be read for one search, by the planner's
+    estimate (it keeps the frequency of 10,000 words), in whole texts and in titles."""
+    if not asked:
+        return Common(False, False)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "EXPLAIN (FORMAT JSON) "
+            "SELECT 1 FROM search_document WHERE NOT names AND body @@ %s::tsquery UNION ALL "
+            "SELECT 1 FROM search_document WHERE NOT names AND words @@ %s::tsquery",
+            [asked, asked],
+        )
+        (answer,) = cursor.fetchone()
+    plan = json.loads(answer) if isinstance(answer, str) else answer
+    texts, titles = (child["Plan Rows"] >= selecting.COMMON for child in plan[0]["Plan"]["Plans"])
+    return Common(texts, titles)
 
 
 def _numbers(user: User, query: Query, chosen: Sequence[Source]) -> Iterable[tuple[str, int, bool]]:
@@ -274,7 +241,7 @@ def _numbers(user: User, query: Query, chosen: Sequence[Source]) -> Iterable[tup
             asked.append(("external_id", query.literal))
         if not asked:
             continue
-        scope, scope_params = _scope(user, source)
+        scope, scope_params = selecting.scope(user, source)
         for column, value in asked:
             parts.append(
                 f"(SELECT kind, object_id, {column} = %s AS exact FROM search_document "  # noqa: S608

@@ -45,8 +45,9 @@ class Row(NamedTuple):
 # VALUES -> documents. Importers that stage rows with COPY put their table in place of the VALUES.
 INSERT_FROM = """
 INSERT INTO search_document
-  (kind, object_id, organization_id, number, external_id, ranked_at, words, body, "full")
-SELECT kind, object_id, organization_id, number, external_id, ranked_at, title, title || body,
+  (kind, names, object_id, organization_id, number, external_id, ranked_at, words, body, "full")
+SELECT kind, config = 'simple', object_id, organization_id, number, external_id, ranked_at,
+       title, title || body,
        CASE WHEN notes IS NULL THEN NULL ELSE title || body || notes END
 FROM (
   SELECT r.*,

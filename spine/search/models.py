@@ -19,6 +19,9 @@ class Document(models.Model):
     """
 
     kind = models.CharField(max_length=16)
+    # Found by the beginnings of names. Their index is their own: people must not be looked for
+    # among a million texts in which a word begins alike.
+    names = models.BooleanField(default=False)
     object_id = models.BigIntegerField()
     organization_id = models.BigIntegerField(null=True)
     number = models.CharField(max_length=40, blank=True)
@@ -36,16 +39,27 @@ class Document(models.Model):
         ]
         # A small pending list: every search reads all of it.
         indexes: ClassVar = [
-            GinIndex(fields=["words"], name="search_words", gin_pending_list_limit=256),
-            GinIndex(fields=["body"], name="search_body", gin_pending_list_limit=256),
+            *(
+                GinIndex(
+                    fields=[column], name=f"search_{column}", gin_pending_list_limit=256,
+                    condition=Q(names=False),
+                )
+                for column in ("words", "body")
+            ),
             GinIndex(
-                fields=["full"],
-                name="search_full",
-                gin_pending_list_limit=256,
+                fields=["full"], name="search_full", gin_pending_list_limit=256,
                 condition=Q(full__isnull=False),
+            ),
+            GinIndex(
+                fields=["body"], name="search_names", gin_pending_list_limit=256,
+                condition=Q(names=True),
             ),
             models.Index(
                 F("kind"), F("ranked_at").desc(), F("object_id").desc(), name="search_recent"
+            ),
+            models.Index(
+                F("organization_id"), F("kind"), F("ranked_at").desc(), F("object_id").desc(),
+                name="search_organization",
             ),
             models.Index(
                 OpClass(F("number"), name="varchar_pattern_ops"),
@@ -57,7 +71,7 @@ class Document(models.Model):
                 name="search_external",
                 condition=~Q(external_id=""),
             ),
-        ]
+        ]  # fmt: skip
 
     def __str__(self) -> str:
         return f"{self.kind} {self.object_id}"

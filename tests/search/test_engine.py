@@ -17,6 +17,7 @@ from spine.search import engine, sources
 from spine.search.engine import search
 from spine.search.indexing import Row, document_rows, drop_strays, index, reindex, write_rows
 from spine.search.models import Document
+from spine.search.selecting import Step
 from spine.search.tasks import reindex_all
 from spine.tickets.models import Ticket
 
@@ -168,7 +169,7 @@ def test_a_title_comes_before_a_text_and_the_newer_first(make, agent):
 
 def test_an_old_title_is_found_behind_many_newer_texts(agent, caller, make_incident, monkeypatch):
     """More mention it than are ranked; the one that is called so must not drown."""
-    monkeypatch.setattr(engine, "STEPS", (5, 20))
+    monkeypatch.setattr(engine, "STEPS", (Step(5, 5), Step(20, 20)))
     oldest = make_incident(title="Okapi", description="")
     for place in range(12):
         make_incident(title=f"Text {place}", description="an okapi walks by")
@@ -182,7 +183,7 @@ def test_an_old_title_is_found_behind_many_newer_texts(agent, caller, make_incid
 def test_who_sees_little_finds_it_behind_what_they_may_not_see(
     make_incident, caller, other_caller, agent, partner, partner_organization, monkeypatch
 ):
-    monkeypatch.setattr(engine, "STEPS", (2, 4, 8))
+    monkeypatch.setattr(engine, "STEPS", (Step(2, 2), Step(4, 4), Step(8, 8)))
     mine = make_incident(title="Quokka mine", description="")
     theirs = make_incident(title="Quokka partner", description="", caller=partner, actor=agent)
     for _place in range(20):
