@@ -24,6 +24,8 @@ from spine.rest.rendering import dumps
 OPENAPI = "application/vnd.oai.openapi+json"
 STATUSES = (400, 401, 403, 404, 405, 406, 409, 412, 413, 415, 429, 500, 503)
 DEPTH = 4
+# How many choices a type names; the schema has them all.
+TYPE_WORDS = 6
 
 
 @lru_cache(maxsize=8)
@@ -172,7 +174,8 @@ def _resolved(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any
 def _type_of(document: dict[str, Any], schema: dict[str, Any]) -> str:
     shape = _resolved(document, schema)
     if "enum" in shape:
-        return " | ".join(str(value) for value in shape["enum"][:12])
+        shown = [str(value) for value in shape["enum"][:TYPE_WORDS]]
+        return " | ".join([*shown, "…"] if len(shape["enum"]) > TYPE_WORDS else shown)
     for key in ("oneOf", "anyOf"):
         if key in shape:
             parts = dict.fromkeys(_type_of(document, one) for one in shape[key])
