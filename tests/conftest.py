@@ -31,6 +31,11 @@ ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
 
 
+def pytest_configure() -> None:
+    # WhiteNoise warns of a missing folder, and a warning is an error here; tests collect nothing.
+    Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
+
+
 def _fingerprint() -> str:
     """Of all that shapes the schema: a changed migration makes a new template."""
     digest = hashlib.sha256()
