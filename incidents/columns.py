@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from django.urls import reverse
@@ -22,9 +23,15 @@ _TONES = {one.code: (one.label, one.tone) for one in LIFECYCLE.states}
 _HOLDS = dict(HoldReason.choices)
 
 
+# The same few marks stand in every row; a name's disc is worked out once.
+_state = lru_cache(maxsize=64)(state)
+_priority = lru_cache(maxsize=16)(priority)
+_who = lru_cache(maxsize=2048)(who)
+
+
 def state_cell(ticket: Any) -> str:
     label, tone = _TONES[ticket.state]
-    return state(label, tone)
+    return _state(str(label), tone)
 
 
 def due_cell(ticket: Any) -> str:
@@ -53,7 +60,7 @@ def _service(ticket: Any) -> str:
 
 
 def _assignee(ticket: Any) -> str:
-    return who(ticket.assignee.name if ticket.assignee_id else "")
+    return _who(ticket.assignee.name) if ticket.assignee_id else who("")
 
 
 def record_url(number: str) -> str:
@@ -74,7 +81,7 @@ COLUMNS = (
     Column("number", gettext_lazy("Number"), lambda ticket: ticket.number, "c-num"),
     Column("title", gettext_lazy("Title"), _title, "c-title"),
     Column("service", gettext_lazy("Service"), _service, "c-text hide-m"),
-    Column("priority", gettext_lazy("Priority"), lambda ticket: priority(ticket.priority),
+    Column("priority", gettext_lazy("Priority"), lambda ticket: _priority(ticket.priority),
            "c-pri", sorts=("priority",)),
     Column("state", gettext_lazy("State"), state_cell, "c-state"),
     Column("assignee", gettext_lazy("Assignee"), _assignee, "c-who"),

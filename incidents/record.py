@@ -13,6 +13,7 @@ from django.db.models.functions import JSONObject
 from django.http import Http404
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from incidents import timeline
 from incidents.forms import category_path
@@ -138,7 +139,7 @@ def facts(
     }
 
 
-def rights(ticket: Incident, reader: User) -> dict[str, Any]:
+def rights(ticket: Any, reader: User) -> dict[str, Any]:
     """What this person may do now, each refusal with its reason."""
     offered = offers(LIFECYCLE, ticket, reader)
     open_moves = [offer for offer in offered if offer.decision]
@@ -158,7 +159,7 @@ def rights(ticket: Incident, reader: User) -> dict[str, Any]:
         "may_edit": may(reader, "incident.update", ticket),
         "may_comment": may(reader, "incident.comment", ticket),
         "may_note": may(reader, "incident.note", ticket),
-        "audience": _audience(ticket),
+        "audience": _audience(ticket, reader),
     }
 
 
@@ -169,8 +170,13 @@ def _may_take(ticket: Incident, reader: User) -> Decision | None:
     return may(reader, "incident.work", ticket)
 
 
-def _audience(ticket: Incident) -> str:
-    return ticket.caller.name
+def _audience(ticket: Any, reader: User) -> str:
+    """Who gets a reply: the caller, and how many others follow."""
+    others = [one for one in ticket.watched_by if one["id"] not in (ticket.caller_id, reader.pk)]
+    if not others:
+        return str(ticket.caller.name)
+    template = ngettext("%(name)s and %(n)s watcher", "%(name)s and %(n)s watchers", len(others))
+    return template % {"name": ticket.caller.name, "n": len(others)}
 
 
 def _files(ticket: Incident, notes: bool) -> list[Attachment]:

@@ -28,12 +28,14 @@ class IncidentList(ListView):
     def row_key(self, record: Any) -> str:
         return str(record.number)
 
+    def may_pick(self) -> bool:
+        return bool(may(self.user, "incident.bulk"))
+
     def context(self, listing: Listing, page: Page[Any]) -> dict[str, Any]:
         filtered = listing.given()
         url = reverse("incidents:filter")
         query = listing.url().partition("?")[2]
         return {
-            "may_bulk": may(self.user, "incident.bulk"),
             "sorts": [
                 {
                     "label": label,

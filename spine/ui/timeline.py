@@ -10,9 +10,14 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
+from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from spine.ui import times
@@ -21,6 +26,8 @@ from spine.ui import times
 TOGETHER = timedelta(minutes=2)
 # A longer run of events between two messages folds.
 RUN_SHOWN = 6
+# Rendered items kept per process, about a kilobyte each.
+RENDERED = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +81,63 @@ class Block:
     item: Item | None = None
     items: tuple[Item, ...] = ()
     label: str = ""
+
+    @property
+    def html(self) -> SafeString:
+        if self.item is not None:
+            return rendered(self.item)
+        if self.items:
+            return render_to_string(
+                "ui/pages/fold.html", {"items": [rendered(item) for item in self.items]}
+            )
+        return format_html('<li class="day">{}</li>', self.label)
+
+
+def rendered(item: Item) -> SafeString:
+    """The item as <li>. What was said and done does not change, and a record is read far more
+    often than written: each is rendered once for a language, a zone and a day (which its time's
+    words depend on)."""
+    place = (get_language() or "", timezone.get_current_timezone_name(), timezone.localdate())
+    return _rendered(_Frozen(item), place)
+
+
+class _Frozen:
+    """An item as a key: equal where everything that is shown is equal."""
+
+    __slots__ = ("item", "shown")
+
+    def __init__(self, item: Item) -> None:
+        self.item = item
+        files = tuple((one["url"], one["name"]) for one in item.files)
+        self.shown = (
+            item.key, item.at, item.actor, item.texts, item.changes, item.icon, item.tone,
+            item.html, item.note, item.solution, item.mine, item.role, files,
+        )  # fmt: skip
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Frozen) and self.shown == other.shown
+
+    def __hash__(self) -> int:
+        return hash(self.shown)
+
+
+@lru_cache(maxsize=RENDERED)
+def _rendered(frozen: _Frozen, _place: tuple[str, str, date]) -> SafeString:
+    item = frozen.item
+    if item.kind == "event":
+        return render_to_string("ui/pages/event.html", {"item": item})
+    values = {
+        "id": item.key,
+        "author": item.actor,
+        "at": item.at,
+        "html": item.html,
+        "note": item.note,
+        "role": item.role,
+        "files": item.files,
+        "mine": item.mine,
+        "solution": item.solution,
+    }
+    return render_to_string("ui/comment.html", values)
 
 
 @dataclass(frozen=True, slots=True)

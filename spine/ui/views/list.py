@@ -30,6 +30,10 @@ class ListView(DeskView):
     def row_version(self, record: Any) -> str:
         return str(record.version)
 
+    def may_pick(self) -> bool:
+        """Whether rows can be selected: only where something can be done with several."""
+        return False
+
     def context(self, listing: Listing, page: Page[Any]) -> dict[str, Any]:
         """What the page shows beyond the list itself."""
         return {}
@@ -64,6 +68,7 @@ class ListView(DeskView):
             "shown": len(page.rows),
             "total": None if listing.error else total,
             "total_is_estimate": not exact,
+            "may_pick": self.may_pick(),
             **self.context(listing, page),
         }
         status = listing.error.status if listing.error else 200
@@ -92,4 +97,6 @@ class ListView(DeskView):
         return response
 
     def _rendered(self, page: Page[Any]) -> list[columns.Row]:
-        return columns.rows(self.spec.columns, page.rows, self.row_key, self.row_version)
+        return columns.rows(
+            self.spec.columns, page.rows, self.row_key, self.row_version, pick=self.may_pick()
+        )
