@@ -19,6 +19,7 @@ from spine.rest.fields import (
     BatchField,
     BooleanField,
     ChoiceField,
+    CodeField,
     MomentField,
     RefField,
     TextField,
@@ -88,7 +89,7 @@ class OrganizationRef(RefField):
 
 class OrganizationSerializer(StrictSerializer):
     id = TextField(source="uuid", read_only=True)
-    code = TextField(max_length=64)
+    code = CodeField(max_length=64)
     name = TextField(max_length=200)
     is_partner = BooleanField(required=False)
     active = BooleanField(read_only=True)

@@ -6,6 +6,7 @@ list is rendered from plain rows, without a model instance or a field call per v
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
@@ -21,6 +22,7 @@ NO_NUL = "^[^\\u0000]*$"
 NOT_BLANK = "^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$"
 TEXT_MAX = 100_000
 REFERENCE_MAX = 500
+CODE = "^[A-Za-z0-9_-]+$"
 MEMBER_NAME_MAX = 100
 MEMBER_TEXT_MAX = 10_000
 MEMBERS_MAX = 200
@@ -32,7 +34,10 @@ INTEGER_MIN, INTEGER_MAX = -(2**31), 2**31 - 1
 class TextField(serializers.CharField):
     """A JSON string; a number is not silently turned into one."""
 
-    default_error_messages: ClassVar[dict[str, Any]] = {WRONG_TYPE: _("Give a text.")}
+    default_error_messages: ClassVar[dict[str, Any]] = {
+        WRONG_TYPE: _("Give a text."),
+        "max_length": _("At most {max_length} characters."),
+    }
 
     def __init__(self, **options: Any) -> None:
         options.setdefault("max_length", TEXT_MAX)
@@ -41,6 +46,9 @@ class TextField(serializers.CharField):
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             self.fail(WRONG_TYPE)
+        # As it was sent: the schema's length knows of no trimming.
+        if self.max_length is not None and len(data) > self.max_length:
+            self.fail("max_length", max_length=self.max_length)
         text: str = super().to_internal_value(data)
         return text
 
@@ -51,6 +59,24 @@ class TextField(serializers.CharField):
             if self.max_length is not None:
                 schema["maxLength"] = self.max_length
         return schema
+
+
+class CodeField(TextField):
+    """A short name for programs: letters, digits, hyphens, underscores."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {
+        "bad_code": _("Give letters, digits, hyphens and underscores only."),
+    }
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        if not re.fullmatch(CODE, data):
+            self.fail("bad_code")
+        return text
+
+    def json_schema(self, *, reading: bool) -> dict[str, Any]:
+        schema = super().json_schema(reading=reading)
+        return schema if reading else {**schema, "pattern": CODE}
 
 
 class IntegerField(serializers.IntegerField):

@@ -128,11 +128,11 @@ def plan_for(
     serializer: type[StrictSerializer], fields: str | None = None, expand: str | None = None
 ) -> Plan:
     """The plan of `?fields=a,b&expand=c`; DomainError names a field that is not there."""
-    return _plan(serializer, fields or "", expand or "")
+    return _plan(serializer, fields, expand)
 
 
 @lru_cache(maxsize=512)
-def _plan(serializer: type[StrictSerializer], fields: str, expand: str) -> Plan:
+def _plan(serializer: type[StrictSerializer], fields: str | None, expand: str | None) -> Plan:
     declared = {name: f for name, f in serializer().fields.items() if not f.write_only}
     names = _names(fields, declared, "fields") or list(declared)
     expandable = {name: f for name, f in declared.items() if isinstance(f, RefField) and f.expand}
@@ -152,8 +152,10 @@ def _plan(serializer: type[StrictSerializer], fields: str, expand: str) -> Plan:
     return Plan(members, columns, expansions, batches, makers)
 
 
-def _names(listed: str, known: Mapping[str, Any], parameter: str) -> list[str]:
-    names = [name.strip() for name in listed[:4000].split(",") if name.strip()]
+def _names(listed: str | None, known: Mapping[str, Any], parameter: str) -> list[str]:
+    if listed is None:
+        return []
+    names = listed[:4000].split(",")
     wrong = [
         DomainError(
             "unknown_field",

@@ -87,6 +87,8 @@ def test_limits_out_of_bounds_say_so(api, agent, limit):
         ("cursor=abc", "bad_cursor", "cursor"),
         ("count=1", "invalid_choice", "count"),
         ("fields=number,colour", "unknown_field", "fields"),
+        ("fields=", "unknown_field", "fields"),
+        ("expand=caller,", "unknown_field", "expand"),
         ("expand=number", "unknown_field", "expand"),
         ("colour=red", "unknown_parameter", "colour"),
         ("impact=7", "out_of_range", "impact"),
