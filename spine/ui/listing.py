@@ -192,6 +192,8 @@ class Listing:
         filters = self.view.filters(self.user)
         chips = []
         for parameter, label, value in self.view.says:
+            if parameter not in filters:
+                continue
             rest = {name: one for name, one in filters.items() if name != parameter}
             chips.append(Chip(str(label), str(value), self.url(view=None, **rest)))
         for name, value in given.items():

@@ -217,6 +217,25 @@ def test_a_list_that_stays_true_does_not_move(
     expect(page.locator(".list tbody tr")).to_have_count(2)
 
 
+def test_keys_act_on_the_row_one_is_at(
+    visit: Callable[..., Any], agent: User, team: Team, make_incident: Any
+) -> None:
+    first, second = (make_incident(assignment_group=team) for _ in range(2))
+    page = visit(agent).go("/incidents/?view=all&ordering=opened_at")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("a")
+    row = page.locator(f"#row-{second.number}")
+    expect(row).to_contain_text("Mei Chen")
+    expect(page.locator(".toast")).to_contain_text(f"{second.number} is yours")
+    expect(row.locator(".row-link")).to_be_focused()
+    assert fresh(second).assignee == agent
+    assert fresh(first).assignee is None
+    page.keyboard.press("c")
+    expect(page.get_by_role("heading", level=1)).to_contain_text(second.title)
+    expect(page.locator("#editor textarea")).to_be_focused()
+
+
 def test_a_lead_assigns_several_at_once(
     visit: Callable[..., Any], lead: User, team: Team, make_incident: Any
 ) -> None:

@@ -10,6 +10,7 @@ import { attach as list } from "./list.js";
 import { attach as live } from "./live.js";
 import "./overlays.js";
 import "./requests.js";
+import "./rowkeys.js";
 import { say } from "./strings.js";
 import { watchTimes } from "./times.js";
 
