@@ -20,15 +20,15 @@ from django.utils.safestring import SafeString
 from spine.kit.clock import now
 from spine.kit.db import statement_timeout
 from spine.search import highlighting, selecting, sources
-from spine.search.queries import Condition, Query, name_condition, parse, text_condition
-from spine.search.selecting import Common, Step
+from spine.search.queries import Query, name_condition, parse, text_condition
+from spine.search.selecting import Asked, Select, Step
 from spine.search.sources import Hit, Source
 
 if TYPE_CHECKING:
     from spine.people.models import User
 
 # The next step is taken only if too few of the step before may be seen.
-STEPS = (Step(300, 2_000), Step(3_000, 20_000), Step(30_000, 100_000))
+STEPS = (Step(300, 5_000), Step(3_000, 25_000), Step(30_000, 100_000))
 NUMBERS = 20
 MAX_LIMIT = 100
 _EXACT = 1000.0
@@ -161,30 +161,38 @@ def _candidates(
     """One statement for all kinds; another one where numbers or identifiers are asked for."""
     found = {source.kind: _Candidates() for source in chosen}
     if query.asks_words:
-        asked = _compiled(query, chosen)
-        common = _common(asked.get(False, ""))
-        selects: list[str] = []
-        params: list[Any] = []
-        for source in chosen:
-            if asked[source.names]:
-                part = selecting.select(user, source, asked[source.names], common, step)
-                selects.append(part.sql)
-                params += part.params
-        if selects:
-            _read(" UNION ALL ".join(selects), params, found)
+        compiled = _compiled(query)
+        asked = {source.kind: compiled[source.names] for source in chosen}
+        searched = [source for source in chosen if asked[source.kind].text]
+        parts = [selecting.select(user, source, asked[source.kind], step) for source in searched]
+        if parts:
+            _read(parts, found)
+        for source in searched:
+            candidates = found[source.kind]
+            candidates.full = len(candidates.scores) >= step.candidates or (
+                selecting.is_windowed(source, asked[source.kind]) and _is_full(user, source, step)
+            )
     for kind, pk, exact in _numbers(user, query, chosen):
         found[kind].scores[pk] = _EXACT if exact else found[kind].scores.get(pk, 0) + 10
     return found
 
 
-def _read(sql: str, params: list[Any], found: dict[str, _Candidates]) -> None:
+def _read(parts: list[Select], found: dict[str, _Candidates]) -> None:
     moment = now()
     with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        for kind, pk, ranked_at, rank, full in cursor.fetchall():
-            if pk is not None:
-                found[kind].scores[pk] = rank + _freshness(ranked_at, moment)
-            found[kind].full |= full
+        cursor.execute(
+            " UNION ALL ".join(part.sql for part in parts),
+            [value for part in parts for value in part.params],
+        )
+        for kind, pk, ranked_at, rank in cursor.fetchall():
+            found[kind].scores[pk] = rank + _freshness(ranked_at, moment)
+
+
+def _is_full(user: User, source: Source, step: Step) -> bool:
+    counted = selecting.count_newest(user, source, step)
+    with connection.cursor() as cursor:
+        cursor.execute(counted.sql, counted.params)
+        return bool(cursor.fetchone()[0] >= step.window)
 
 
 def _freshness(ranked_at: datetime, moment: datetime) -> float:
@@ -193,41 +201,39 @@ def _freshness(ranked_at: datetime, moment: datetime) -> float:
     return 0.5 / (1.0 + days / 30.0)
 
 
-def _compiled(query: Query, chosen: list[Source]) -> dict[bool, str]:
-    """The tsqueries as text (for texts, for names), "" where only stop words were typed.
+def _compiled(query: Query) -> dict[bool, Asked]:
+    """What to ask of texts (False) and of names (True); "" where only stop words were typed.
 
     Compiled first and passed on as constants, so that the planner knows how common the words are.
     """
-    conditions: dict[bool, Condition] = {
-        names: name_condition(query) if names else text_condition(query)
-        for names in {source.names for source in chosen}
-    }
-    columns = ", ".join(f"({condition.sql})::text" for condition in conditions.values())
+    lead = text_condition(query, finished=True)
+    wanted = [text_condition(query), name_condition(query), *([lead] if lead.sql else [])]
+    columns = ", ".join(f"({condition.sql})::text" for condition in wanted)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {columns}",
-            [value for condition in conditions.values() for value in condition.params],
+            f"SELECT {columns}", [value for condition in wanted for value in condition.params]
         )
-        row: tuple[str, ...] = cursor.fetchone()
-    return dict(zip(conditions, row, strict=True))
+        text, names, *led = cursor.fetchone()
+    first = led[0] if led and led[0] != text else ""
+    return {False: _weighed(text, first), True: Asked(names)}
 
 
-def _common(asked: str) -> Common:
-    """Whether the words stand in more documents than may be read for one search, by the planner's
-    estimate (it keeps the frequency of 10,000 words), in whole texts and in titles."""
-    if not asked:
-        return Common(False, False)
+def _weighed(text: str, lead: str) -> Asked:
+    """Whether the words stand in more documents than may be read for one search: by the planner's
+    estimate, as it keeps the frequency of 10,000 words."""
+    if not text:
+        return Asked("")
+    parts = [("body", text), ("words", text), *([("body", lead)] if lead else [])]
+    sql = " UNION ALL ".join(
+        f"SELECT 1 FROM search_document WHERE NOT names AND {column} @@ %s::tsquery"  # noqa: S608
+        for column, _asked in parts
+    )
     with connection.cursor() as cursor:
-        cursor.execute(
-            "EXPLAIN (FORMAT JSON) "
-            "SELECT 1 FROM search_document WHERE NOT names AND body @@ %s::tsquery UNION ALL "
-            "SELECT 1 FROM search_document WHERE NOT names AND words @@ %s::tsquery",
-            [asked, asked],
-        )
+        cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", [asked for _column, asked in parts])
         (answer,) = cursor.fetchone()
     plan = json.loads(answer) if isinstance(answer, str) else answer
-    texts, titles = (child["Plan Rows"] >= selecting.COMMON for child in plan[0]["Plan"]["Plans"])
-    return Common(texts, titles)
+    rows = [child["Plan Rows"] for child in plan[0]["Plan"]["Plans"]]
+    return Asked(text, lead, *(count >= selecting.COMMON for count in rows))
 
 
 def _numbers(user: User, query: Query, chosen: Sequence[Source]) -> Iterable[tuple[str, int, bool]]:

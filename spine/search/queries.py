@@ -102,11 +102,15 @@ class Condition:
     params: tuple[str, ...]
 
 
-def text_condition(query: Query) -> Condition:
-    """For texts: English stems, phrases in order, the last word's beginning."""
+def text_condition(query: Query, *, finished: bool = False) -> Condition:
+    """For texts: English stems, phrases in order, the last word's beginning. finished: without a
+    last word that is not; empty where nothing else is asked for."""
     parts: list[str] = []
     params: list[str] = []
-    for term in query.terms:
+    terms = [term for term in query.terms if not (finished and term.unfinished)]
+    if finished and all(term.negated for term in terms):
+        return Condition("", ())
+    for term in terms:
         sql, values = _term_sql(term, "english")
         parts.append(f"!!({sql})" if term.negated else f"({sql})")
         params += values

@@ -17,8 +17,9 @@ from spine.search.sources import Source
 if TYPE_CHECKING:
     from spine.people.models import User
 
-# Documents that an inverted index may bring back for one search: about 10 ms.
-COMMON = 10_000
+# Documents that an inverted index may bring back for one search; at a million, walking by recency
+# to the first twenty matches costs as much as this.
+COMMON = 5_000
 TITLES = 100
 # Whose scope is only what is theirs: their records are read first, then searched.
 OWN_LIMIT = 10_000
@@ -33,11 +34,22 @@ class Step(NamedTuple):
     window: int
 
 
-class Common(NamedTuple):
-    """Whether the words are common in whole texts and in titles."""
+class Asked(NamedTuple):
+    """What is asked of one kind of source, tsqueries as text. lead: the same without its unfinished
+    word, or "". common: whether it stands in too many documents to read them all; common_titles:
+    in too many titles; common_lead: its lead does."""
 
-    texts: bool
-    titles: bool
+    text: str
+    lead: str = ""
+    common: bool = False
+    common_titles: bool = False
+    common_lead: bool = False
+
+    @property
+    def first(self) -> str:
+        """What the inverted index is asked. The beginning of a word may stand for thousands of
+        words, whose documents it would gather before it compares the rest."""
+        return self.lead if self.lead and not self.common_lead else self.text
 
 
 class Select(NamedTuple):
@@ -45,34 +57,43 @@ class Select(NamedTuple):
     params: list[Any]
 
 
-def select(user: User, source: Source, asked: str, common: Common, step: Step) -> Select:
-    """Rows (kind, object_id, ranked_at, rank, whether there may be more than these); a row without
-    a key only says the last. asked: a tsquery as text."""
+def is_windowed(source: Source, asked: Asked) -> bool:
+    """Whether only the newest documents are looked at, so that fewer candidates than asked for do
+    not mean that there are no more."""
+    return asked.common and not source.names
+
+
+def select(user: User, source: Source, asked: Asked, step: Step) -> Select:
+    """Rows (kind, object_id, ranked_at, rank)."""
     base = _base(user, source)
-    match, ranked = _match(user, asked)
+    match, ranked = _match(user, asked.text)
     own = _only_own(user, source)
-    windowed = own or (common.texts and not source.names)
     if own:
-        step = Step(OWN_LIMIT, OWN_LIMIT)
-    found = _among_newest(base, match, step) if windowed else _of_index(base, match, step)
-    parts = [found]
-    if not (own or source.names or common.titles):
-        parts.append(_titled(base, match, asked))
+        parts = [_among_newest(base, match, Step(OWN_LIMIT, OWN_LIMIT))]
+    elif is_windowed(source, asked):
+        parts = [_among_newest(base, match, step)]
+    else:
+        parts = [_of_index(base, _match(user, asked.first)[0], match, step.candidates)]
+    if not (own or source.names or asked.common_titles):
+        # A word that must not be there may stand below the title, so all of it is compared, too.
+        titled = Select("words @@ %s::tsquery", [asked.first])
+        both = Select(f"words @@ %s::tsquery AND {match.sql}", [asked.text, *match.params])
+        parts.append(_of_index(base, titled, both, TITLES))
     rows = " UNION ALL ".join(f"({part.sql})" for part in parts)
-    limit = "true" if windowed and not own else "false"
     sql = (
         "SELECT %s::text, object_id, ranked_at, "  # noqa: S608 - built of constants
-        f"ts_rank(%s::float4[], {ranked}, %s::tsquery, 1), "
-        f"NOT {limit} AND count(*) OVER () >= %s FROM ({rows}) AS found"
+        f"ts_rank(%s::float4[], {ranked}, %s::tsquery, 1) FROM ({rows}) AS found"
     )
-    params: list[Any] = [source.kind, _WEIGHTS, asked, step.candidates]
+    params: list[Any] = [source.kind, _WEIGHTS, asked.text]
     for part in parts:
         params += part.params
-    if windowed and not own:
-        behind = _is_full(base, step.window)
-        sql += f" UNION ALL {behind.sql}"
-        params += [source.kind, *behind.params]
     return Select(sql, params)
+
+
+def count_newest(user: User, source: Source, step: Step) -> Select:
+    """How many documents the window holds: fewer than it is wide if it holds all there are."""
+    newest = _newest(_base(user, source), step.window)
+    return Select(f"SELECT count(*) FROM ({newest.sql}) AS newest", newest.params)  # noqa: S608
 
 
 def _among_newest(base: Select, match: Select, step: Step) -> Select:
@@ -90,31 +111,13 @@ def _newest(base: Select, window: int) -> Select:
     )
 
 
-def _is_full(base: Select, window: int) -> Select:
-    """A row that says whether there is more behind the window."""
-    newest = _newest(base, window)
+def _of_index(base: Select, first: Select, match: Select, limit: int) -> Select:
+    # The fence keeps the planner from asking the index for all of it at once, or from walking by
+    # recency towards matches that may not come.
     return Select(
-        f"SELECT %s::text, NULL, NULL, NULL, count(*) >= %s FROM ({newest.sql}) AS newest",  # noqa: S608
-        [window, *newest.params],
-    )
-
-
-def _of_index(base: Select, match: Select, step: Step) -> Select:
-    # The sum keeps the planner from walking by recency towards matches that may not come.
-    return Select(
-        f"{base.sql} AND {match.sql} "
-        "ORDER BY ranked_at + interval '0' DESC, object_id DESC LIMIT %s",
-        [*base.params, *match.params, step.candidates],
-    )
-
-
-def _titled(base: Select, match: Select, asked: str) -> Select:
-    """Those called so. A word that must not be there may stand below the title, so what was found
-    is compared as a whole."""
-    titled = _of_index(base, Select("words @@ %s::tsquery", [asked]), Step(TITLES, 0))
-    return Select(
-        f"SELECT * FROM ({titled.sql}) AS titled WHERE {match.sql}",  # noqa: S608
-        [*titled.params, *match.params],
+        f"SELECT * FROM ({base.sql} AND {first.sql} OFFSET 0) AS listed WHERE {match.sql} "  # noqa: S608
+        "ORDER BY ranked_at DESC, object_id DESC LIMIT %s",
+        [*base.params, *first.params, *match.params, limit],
     )
 
 

@@ -42,6 +42,10 @@ _RUN = re.compile(r"([*_~`\[\]()<>!&\\#|=-])(?:[ \t]*\1){200}")
 _DEEP = re.compile(r"^[ \t]*(?:(?:[-+*>]|\d{1,9}[.)])[ \t]*){60}", re.MULTILINE)
 _NUMBER = re.compile(r"(?<![A-Za-z0-9_])[A-Z]{2,8}\d{7,10}(?![A-Za-z0-9_])")
 _CHINESE = re.compile(r"[\u3001-\u303f\u3400-\u9fff\uff01-\uff5e\u2018-\u201d]")
+_LINK = re.compile(r"!?\[([^\[\]]{0,500})\]\([^()\s]{0,2000}\)")
+_MARKS = re.compile(
+    r"\*\*|__|~~|`+|^[ \t]{0,3}(?:#{1,6}|>|[-+*]|```\w*)(?=[ \t]|$)|^\|?[-:| ]+\|?$", re.MULTILINE
+)
 _ATTACHMENT: Final = "attachment:"
 
 _TAGS: Final = {
@@ -90,9 +94,15 @@ def plain(body: str) -> str:
     return _Plain().text(_parser.parse(body, {}))
 
 
+def rough(body: str) -> str:
+    """One line without the commonest marks, thirty times as fast as `plain`: for the many texts of
+    which a list shows a few words."""
+    return " ".join(_MARKS.sub(" ", _LINK.sub(r"\1", body)).split())
+
+
 def preview(body: str, length: int = 140) -> str:
     """One line of the text for a list or a notice."""
-    line = " ".join(plain(body[: length * 8]).split())
+    line = rough(body[: length * 8])
     return line if len(line) <= length else line[: length - 1].rstrip() + "…"
 
 

@@ -109,7 +109,7 @@ def _hits(rows: QuerySet[Any], user: User) -> dict[int, Hit]:
             hint=" · ".join(str(one) for one in who if one is not None),
             state=str(state.label),
             tone=state.tone,
-            excerpts=(markdown.plain(ticket.description[:20_000]), *quoted[ticket.thread_id or 0]),
+            excerpts=(markdown.rough(ticket.description[:20_000]), *quoted[ticket.thread_id or 0]),
             value=ticket.number,
         )
     return hits
@@ -129,7 +129,7 @@ def _quotable(tickets: list[Ticket], user: User) -> dict[int, list[str]]:
     rows = Comment.objects.filter(thread__in=threads).order_by("-created_at", "-id")
     for thread, body, visibility in rows.values_list("thread_id", "body", "visibility")[:_QUOTED]:
         if visibility == Comment.Visibility.PUBLIC or threads[thread]:
-            quoted[thread].append(markdown.plain(body[:_QUOTED_LENGTH]))
+            quoted[thread].append(markdown.rough(body[:_QUOTED_LENGTH]))
     return quoted
 
 

@@ -163,6 +163,7 @@ def test_no_text_takes_long(piece, length):
     started = time.process_time()
     html = markdown.render(body, attachments=OWN)
     markdown.plain(body)
+    markdown.rough(body)
     # Ten times what the slowest takes: caught is what grows out of proportion, not a slow machine.
     assert time.process_time() - started < 8
     assert_harmless(html)
@@ -187,7 +188,10 @@ def test_plain_reads_well_in_a_mail():
 
 
 def test_a_preview_is_one_line():
-    assert markdown.preview("**a**\n\n- b\n- c") == "a - b - c"
+    assert markdown.preview("**a**\n\n- b\n- c [d](https://x.example) `e`") == "a b c d e"
+    assert (
+        markdown.rough("# H\n> q\n\n| a |\n|---|\nsnake_case 2*3*4") == "H q | a | snake_case 2*3*4"
+    )
     assert len(markdown.preview("word " * 100, 50)) == 50
 
 
