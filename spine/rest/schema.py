@@ -339,11 +339,13 @@ def _list_parameters(listed: ListOf) -> Iterable[dict[str, Any]]:
 
 def _trimming(serializer: type[StrictSerializer]) -> Iterable[dict[str, Any]]:
     fields = {name: one for name, one in serializer().fields.items() if not one.write_only}
-    names = {"type": "array", "items": {"type": "string", "enum": list(fields)}}
+    chosen = {"type": "string", "enum": list(fields)}
+    names = {"type": "array", "items": chosen, "minItems": 1}
     yield _query("fields", names, _("Only these members."))
     embeddable = [name for name, one in fields.items() if isinstance(one, RefField) and one.expand]
     if embeddable:
-        embed = {"type": "array", "items": {"type": "string", "enum": embeddable}}
+        chosen = {"type": "string", "enum": embeddable}
+        embed = {"type": "array", "items": chosen, "minItems": 1}
         yield _query("expand", embed, _("Embeds these records in full."))
 
 
