@@ -15,7 +15,6 @@ import sys
 import time
 from dataclasses import dataclass, field
 
-
 # Requests of each client before anything counts, and answers that count before it ends.
 LEAST = 3
 
