@@ -6,7 +6,7 @@ import io
 import json
 import re
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
 from itertools import islice
 from typing import Any
@@ -52,21 +52,31 @@ def _raw(cursor: CursorWrapper) -> Any:
 
 
 def _line(row: Sequence[Any]) -> str:
-    return "\t".join([_value(value) for value in row]) + "\n"
+    return "\t".join([_SPELLED.get(type(value), _spell_other)(value) for value in row]) + "\n"
 
 
-def _value(value: Any) -> str:
-    if value is None:
-        return "\\N"
+def _spell_text(value: str) -> str:
+    return value.translate(_ESCAPES) if _SPECIAL.search(value) else value
+
+
+def _spell_other(value: Any) -> str:
+    """Subclasses (choices are texts or numbers), and what becomes JSON."""
     if isinstance(value, str):
-        return value.translate(_ESCAPES) if _SPECIAL.search(value) else value
-    if isinstance(value, bool):
-        return "t" if value else "f"
-    if isinstance(value, int | float | uuid.UUID):
-        return str(value)
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    if isinstance(value, bytes):
-        return "\\\\x" + value.hex()
+        return _spell_text(str(value))
+    if isinstance(value, int | float):
+        return str(int(value)) if isinstance(value, int) else str(value)
     text = _encode(value)
     return text.translate(_ESCAPES) if "\\" in text else text
+
+
+_SPELLED: dict[type, Callable[[Any], str]] = {
+    type(None): lambda _value: "\\N",
+    str: _spell_text,
+    bool: lambda value: "t" if value else "f",
+    int: str,
+    float: str,
+    uuid.UUID: str,
+    datetime: datetime.isoformat,
+    date: date.isoformat,
+    bytes: lambda value: "\\\\x" + value.hex(),
+}

@@ -145,9 +145,16 @@ class Folder:
         self._mapping = mapping
         self._organizations = organizations
         place = {column: index for index, column in enumerate(mapping.columns)}
-        self._readers = [
-            (plan.field.name, plan.reader(mapping.nulls), [place[name] for name in plan.columns])
-            for plan in mapping.fields
+        readers = [(plan, plan.reader(mapping.nulls)) for plan in mapping.fields]
+        self._singles = [
+            (plan.field.name, read, place[plan.columns[0]])
+            for plan, read in readers
+            if len(plan.columns) == 1
+        ]
+        self._others = [
+            (plan.field.name, read, [place[name] for name in plan.columns])
+            for plan, read in readers
+            if len(plan.columns) != 1
         ]
         self._custom = [
             (plan.name, self._cell(plan.column, plan.convert), place[plan.column])
@@ -240,7 +247,9 @@ class Folder:
             order, at, actor = self._events.read(cells)
             if at is None and self._mapping.events is not None:
                 raise RowError("required", _("The event has no time."), self._mapping.events.at)
-        values = {name: read(*[cells[i] for i in at_]) for name, read, at_ in self._readers}
+        values = {name: read(cells[index]) for name, read, index in self._singles}
+        for joined, read_all, places in self._others:
+            values[joined] = read_all(*[cells[index] for index in places])
         organization = values.get("organization")
         if organization is not None and organization not in self._organizations:
             raise RowError("unknown_value", _("There is no organization “%s”.") % organization)
@@ -331,10 +340,10 @@ class Folder:
         return values
 
     def _view(self, values: dict[str, Any], reading: _Reading) -> dict[str, Any]:
-        view = {name: stamp(values.get(name)) for name in self._told}
+        view = {name: values.get(name) for name in self._told}
         view["hold_reason"] = values.get("hold_reason") or None
-        view |= {item.relation: None for item in self._mapping.references}
-        view |= reading.references
+        for relation, _read, _index in self._references:
+            view[relation] = reading.references.get(relation)
         return view
 
     def _event(
@@ -369,8 +378,9 @@ class Folder:
 
 
 def _present(readers: list[_Named], cells: list[str | None]) -> dict[str, Any]:
-    found = {name: read(cells[index]) for name, read, index in readers}
-    return {name: value for name, value in found.items() if value is not None}
+    return {
+        name: value for name, read, index in readers if (value := read(cells[index])) is not None
+    }
 
 
 def number(raw: str) -> float:
