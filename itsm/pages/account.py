@@ -21,6 +21,7 @@ from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import get_language_info, gettext_lazy
 from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from itsm.demo import DEMO_ACCOUNTS
@@ -55,7 +56,8 @@ def _zones() -> list[str]:
     return ["UTC", *sorted(z for z in zoneinfo.available_timezones() if z.startswith(areas))]
 
 
-@method_decorator(require_http_methods(["GET", "HEAD", "POST"]), name="dispatch")
+# The method is judged before the token: LoginView checks the token itself, after this.
+@method_decorator([csrf_exempt, require_http_methods(["GET", "HEAD", "POST"])], name="dispatch")
 class SignIn(LoginView):
     """The sign-in page. In the demo it offers the demo accounts, one click each."""
 
