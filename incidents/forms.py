@@ -15,7 +15,7 @@ from spine.people.reach import reach_of
 from spine.people.roles import Right
 from spine.services.models import Service
 from spine.tickets.fields import TITLE_MAX
-from spine.tickets.models import Category, Channel, Impact, Urgency
+from spine.tickets.models import Category, Channel, Impact, Priority, Urgency
 from spine.ui.forms import DeskForm, FilesField, ReferenceField
 from spine.ui.merging import EditForm
 
@@ -123,6 +123,26 @@ class ClassForm(EditForm):
     category = _category(label=_("Category"), required=False)
     impact = _level(_("Impact"), Impact.choices)
     urgency = _level(_("Urgency"), Urgency.choices)
+    priority = forms.TypedChoiceField(
+        label=_("Priority"),
+        choices=[("", _("By the matrix")), *[(value, f"P{value}") for value in Priority.values]],
+        coerce=int,
+        empty_value=None,
+        required=False,
+    )
+    priority_reason = forms.CharField(label=_("Why?"), max_length=300, required=False)
+
+    def changes(self) -> dict[str, Any]:
+        """A priority by hand goes with its reason; without one the matrix decides again."""
+        changed = super().changes()
+        if not {"priority", "priority_reason"} & set(changed):
+            return changed
+        by_hand = self.cleaned_data["priority"]
+        if by_hand is None:
+            changed.pop("priority", None)
+            return {**changed, "priority_reason": ""}
+        reason = self.cleaned_data["priority_reason"]
+        return {**changed, "priority": by_hand, "priority_reason": reason}
 
 
 class AssignForm(DeskForm):
@@ -145,4 +165,6 @@ def current_values(section: str, ticket: Incident) -> dict[str, Any]:
     values = {name: getattr(ticket, name) for name in form.base_fields if name != "version"}
     if "category" in values:
         values["category"] = ticket.subcategory or ticket.category
+    if "priority" in values and not ticket.priority_reason:
+        values["priority"] = None
     return values

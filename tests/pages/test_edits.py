@@ -63,6 +63,28 @@ def test_impact_and_urgency_bring_their_priority(client: Client, incident: Incid
     assert "Choose impact and urgency" in words(client.get("/incidents/priority/?impact=9"))
 
 
+def test_a_priority_by_hand_needs_a_reason_and_can_be_given_back(
+    client: Client, incident: Incident
+) -> None:
+    form = fields(client.get(url(incident, "edit/class/")))
+    assert form["priority"] == ""
+    response = client.post(url(incident, "edit/class/"), {**form, "priority": "1"})
+    assert response.status_code == 400
+    assert "Overriding the priority needs a reason." in words(response)
+    sent = {**form, "priority": "1", "priority_reason": "The board is waiting"}
+    assert client.post(url(incident, "edit/class/"), sent).status_code == 302
+    saved = fresh(incident)
+    assert (saved.priority, saved.priority_reason) == (1, "The board is waiting")
+    page = words(client.get(url(incident)))
+    assert "P1 by hand" in page
+    assert "The board is waiting" in page
+    form = fields(client.get(url(incident, "edit/class/")))
+    assert form["priority"] == "1"
+    assert client.post(url(incident, "edit/class/"), {**form, "priority": ""}).status_code == 302
+    saved = fresh(incident)
+    assert (saved.priority, saved.priority_reason) == (3, "")
+
+
 def test_a_category_of_either_level_is_one_choice(
     client: Client, incident: Incident, desk: Desk
 ) -> None:
