@@ -7,6 +7,7 @@ only those that pass the record's own scope (`visible_to`) are counted or shown.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import QuerySet
 from django.utils.functional import Promise
 from django.utils.safestring import SafeString
 
@@ -103,10 +105,16 @@ def _groups(user: User, query: Query, chosen: list[Source], limit: int) -> list[
     pattern = highlighting.pattern(query)
     pending = {source.kind: source for source in chosen}
     visible: dict[str, tuple[dict[int, float], bool]] = {}
+    # Made once per kind: finding out what a person may see asks the database, too.
+    scoped: dict[str, QuerySet[Any]] = {}
     for step in STEPS:
         candidates = _candidates(user, query, list(pending.values()), step)
         for kind, found in candidates.items():
-            seen = _seen(pending[kind], user, found.scores)
+            seen: dict[int, float] = {}
+            if found.scores:
+                if kind not in scoped:
+                    scoped[kind] = pending[kind].visible(pending[kind].records(), user)
+                seen = _seen(scoped[kind], found.scores)
             visible[kind] = (seen, found.full)
             if not found.full or len(seen) >= limit:
                 del pending[kind]
@@ -122,7 +130,7 @@ def _groups(user: User, query: Query, chosen: list[Source], limit: int) -> list[
                     source.kind,
                     source.label,
                     source.icon,
-                    _load(source, user, best, scores, pattern),
+                    _load(source, user, scoped[source.kind], best, scores, pattern),
                     len(scores),
                     more,
                 )
@@ -130,17 +138,20 @@ def _groups(user: User, query: Query, chosen: list[Source], limit: int) -> list[
     return groups
 
 
-def _seen(source: Source, user: User, scores: dict[int, float]) -> dict[int, float]:
-    if not scores:
-        return {}
-    rows = source.visible(source.records(), user).filter(pk__in=list(scores))
-    return {pk: scores[pk] for pk in rows.order_by().values_list("pk", flat=True)}
+def _seen(visible: QuerySet[Any], scores: dict[int, float]) -> dict[int, float]:
+    rows = visible.filter(pk__in=list(scores)).order_by().values_list("pk", flat=True)
+    return {pk: scores[pk] for pk in rows}
 
 
 def _load(
-    source: Source, user: User, best: list[int], scores: dict[int, float], pattern: Any
+    source: Source,
+    user: User,
+    visible: QuerySet[Any],
+    best: list[int],
+    scores: dict[int, float],
+    pattern: re.Pattern[str] | None,
 ) -> list[Found]:
-    hits = source.hits(source.visible(source.records(), user).filter(pk__in=best), user)
+    hits = source.hits(visible.filter(pk__in=best), user)
     return [
         Found(
             pk,
