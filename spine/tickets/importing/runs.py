@@ -21,20 +21,24 @@ from spine.audit.operations import operation
 from spine.kit.clock import now
 from spine.kit.errors import Conflict
 from spine.people.models import User
+from spine.search.models import Document
 from spine.tickets.importing.delimited import DelimitedReader
 from spine.tickets.importing.encoding import check, detect
 from spine.tickets.importing.folding import MAX_EVENTS, Folder, Record, Reject, Staged
 from spine.tickets.importing.jsonlines import JsonLinesReader
 from spine.tickets.importing.mapping import Mapping
+from spine.tickets.importing.models import SourceRecord
 from spine.tickets.importing.references import organization_codes
 from spine.tickets.importing.sheets import SheetReader
 from spine.tickets.importing.source import Row, SourceFile, Unreadable
 from spine.tickets.importing.staging import Staging
 from spine.tickets.importing.writing import Sorted, Writer, sort_out
-from spine.tickets.models import ImportRun
+from spine.tickets.models import HistoryEvent, ImportRun, Ticket
 
 # One transaction; search locks its documents one by one, and the locks of all have to fit.
 TICKETS_PER_BATCH = 1_000
+# From so many new records on, the tables' statistics are renewed at the end.
+MANY = 1_000
 Progress = Callable[[str, int, int], None]
 
 
@@ -96,6 +100,8 @@ def run_import(
         except BaseException:
             _end(run, ImportRun.State.FAILED, summary)
             raise
+        if run is not None and summary.created >= MANY:
+            _tell_the_planner(mapping)
         _end(run, ImportRun.State.DONE, summary)
     summary.seconds = time.monotonic() - started
     return summary
@@ -159,6 +165,14 @@ def _end(run: ImportRun | None, state: str, summary: Summary) -> None:
     ImportRun.objects.filter(pk=run.pk).update(
         state=state, ended_at=now(), rejected=summary.rejected
     )
+
+
+def _tell_the_planner(mapping: Mapping) -> None:
+    """Statistics of what has just grown at once: until the background process comes round, lists
+    would be planned for the few rows that were there before."""
+    models = (Ticket, mapping.target.model(), HistoryEvent, SourceRecord, Document)
+    with connection.cursor() as cursor:
+        cursor.execute("analyze " + ", ".join(model._meta.db_table for model in models))
 
 
 def _stage(
