@@ -13,7 +13,7 @@ from django.db.models.functions import JSONObject
 from django.http import Http404
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from incidents import timeline
 from incidents.forms import category_path
@@ -37,11 +37,11 @@ from spine.ui.templatetags.ui import SOON_PERCENT
 OTHERS_SHOWN = 4
 SET_MOST = 50
 _BACKWARDS: dict[str, Any] = {
-    LinkType.CAUSED_BY: _("Cause of"),
-    LinkType.RESOLVED_BY: _("Resolves"),
-    LinkType.DUPLICATE_OF: _("Has duplicate"),
-    LinkType.RELATED: _("Related to"),
-    LinkType.CHILD_OF: _("Parent of"),
+    LinkType.CAUSED_BY: gettext_lazy("Cause of"),
+    LinkType.RESOLVED_BY: gettext_lazy("Resolves"),
+    LinkType.DUPLICATE_OF: gettext_lazy("Has duplicate"),
+    LinkType.RELATED: gettext_lazy("Related to"),
+    LinkType.CHILD_OF: gettext_lazy("Parent of"),
 }
 
 

@@ -188,7 +188,13 @@ class Why(RecordView):
         clock = next((c for c in self.facts()["clocks"] if c.row.metric == kwargs["metric"]), None)
         if clock is None:
             raise Http404
-        context = {"clock": clock, "ticket": self.ticket, **record.why(clock)}
         dialog = self.in_dialog
+        context = {
+            "clock": clock,
+            "clocks": self.facts()["clocks"],
+            "ticket": self.ticket,
+            "dialog": dialog,
+            **record.why(clock),
+        }
         template = "incidents/why_dialog.html" if dialog else "incidents/why.html"
         return render(request, template, context)
