@@ -14,7 +14,7 @@ from django.db.models.functions import Lower
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from spine.people.querysets import GrantQuerySet, TokenQuerySet, UserManager
+from spine.people.querysets import TokenQuerySet, UserManager
 from spine.people.roles import Role
 
 
@@ -222,8 +222,6 @@ class Grant(models.Model):
     reason = models.CharField(max_length=300, blank=True)
     granted_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
-
-    objects = GrantQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [

@@ -7,9 +7,10 @@ running grants to the person and to their teams. Everybody is a caller in their 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from spine.kit.clock import now
+from spine.people.querysets import reach_rows
 from spine.people.roles import RIGHTS, Right, Role
 
 if TYPE_CHECKING:
@@ -60,22 +61,15 @@ def forget_reach(user: User) -> None:
 
 
 def _compute(user: User) -> Reach:
-    from spine.people.models import Grant, TeamMember
-
     rights: dict[Right, frozenset[int] | None] = {}
     roles = {Role.CALLER}
     opened: set[int] = set()
-    teams: frozenset[int] = frozenset()
+    teams: set[int] = set()
     if user.is_active and not user.is_system:
-        teams = frozenset(TeamMember.objects.filter(user=user).values_list("team_id", flat=True))
-        # Any: the stubs take a nullable foreign key's column for a plain number.
-        rows: Any = (
-            Grant.objects.running(now())
-            .reaching(user)
-            .values_list("role", "organization_id", "restricted_team_id")
-            .distinct()
-        )
-        for role, organization_id, restricted_team_id in rows:
+        for team_id, role, organization_id, restricted_team_id in reach_rows(user.pk, now()):
+            if team_id is not None:
+                teams.add(team_id)
+                continue
             if restricted_team_id is not None:
                 opened.add(restricted_team_id)
                 continue
@@ -95,7 +89,7 @@ def _compute(user: User) -> Reach:
         organization_id=user.organization_id,
         roles=frozenset(roles),
         rights=rights,
-        team_ids=teams,
+        team_ids=frozenset(teams),
         opened_team_ids=frozenset(opened),
     )
 

@@ -20,7 +20,7 @@ from spine.rest import conditions, pagination
 from spine.rest.fields import as_uuid
 from spine.rest.filters import FilterSet, apply_strictly
 from spine.rest.operations import ListOf
-from spine.rest.serializers import Plan, StrictSerializer, plan_for
+from spine.rest.serializers import Plan, StrictSerializer, check_input, plan_for
 from spine.rest.views import ApiView, body_of
 
 DETAIL_PARAMETERS = frozenset({"fields", "expand"})
@@ -149,14 +149,12 @@ class RecordViewSet(ViewSetMixin, ApiView):
     ) -> dict[str, Any]:
         """The body, checked; the REST framework's ValidationError names what is wrong. With a
         record it is a change of that record, and nothing is required."""
-        checked = (serializer or self.serializer_class)(
-            data=body_of(request),
+        return check_input(
+            serializer or self.serializer_class,
+            body_of(request),
             partial=record is not None,
             context={"request": request, "record": record},
         )
-        checked.is_valid(raise_exception=True)
-        values: dict[str, Any] = checked.validated_data
-        return values
 
     def _version_columns(self) -> tuple[str, ...]:
         return (self.version_column,) if self.version_column else ()
