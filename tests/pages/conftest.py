@@ -51,7 +51,7 @@ def desk(open_busy_desk: Callable[..., Desk]) -> Desk:
 def count_queries() -> Callable[[str], Any]:
     """`with count_queries("name"):` fails above the reviewed number in tests/query_counts.json.
 
-    A page that needs more says so in that file, where a reviewer sees it; one that needs fewer
+    A page that needs more says so in that file, where a reviewer sees it; who made one cheaper
     lowers its number there, so that what was won stays won.
     """
     baseline: dict[str, int] = json.loads(BASELINE.read_text(encoding="utf-8"))
@@ -64,7 +64,7 @@ def count_queries() -> Callable[[str], Any]:
         counted = [sql for sql in asked if not sql.startswith(FRAMING)]
         shown = "\n".join(f"{number:2} {sql[:180]}" for number, sql in enumerate(counted, 1))
         assert name in baseline, f"no baseline for {name}: it takes {len(counted)}\n{shown}"
-        assert len(counted) == baseline[name], (
+        assert len(counted) <= baseline[name], (
             f"{name} takes {len(counted)} queries, reviewed were {baseline[name]}:\n{shown}"
         )
 
