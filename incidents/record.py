@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,7 +31,7 @@ from spine.threads.models import Attachment, Watcher
 from spine.tickets import kinds
 from spine.tickets.clocks import Reading, explain, readings
 from spine.tickets.lifecycle import offers
-from spine.tickets.models import ExternalReference, Link, LinkType, TicketClock
+from spine.tickets.models import ClockStage, ExternalReference, Link, LinkType, TicketClock
 from spine.ui import times
 from spine.ui.templatetags.ui import SOON_PERCENT
 
@@ -60,6 +61,11 @@ def find(scope: IncidentQuerySet, number: str) -> Incident:
         .select_related("resolved_by", "subcategory__parent")
         .annotate(
             caller_department=Subquery(department.values("department__name")[:1]),
+            last_stage=Subquery(
+                ClockStage.objects.filter(clock__ticket_id=OuterRef("pk"))
+                .order_by("-recorded_at")
+                .values("id")[:1]
+            ),
             watched_by=ArraySubquery(
                 Watcher.objects.filter(thread_id=OuterRef("thread_id"))
                 .order_by("user__sort_key")
@@ -79,6 +85,21 @@ def find(scope: IncidentQuerySet, number: str) -> Incident:
     if found is None:
         raise Http404(_("There is no incident %(number)s that you may see.") % {"number": number})
     return found
+
+
+def mark_of(ticket: Any) -> str:
+    """Moves with whatever the page shows and somebody else may change: fields, words, clocks'
+    stages, watchers. The refresh compares it before it reads anything more."""
+    facts = (
+        ticket.version,
+        ticket.updated_at,
+        ticket.due_at,
+        ticket.breached,
+        ticket.response_breached,
+        ticket.last_stage,
+        [one["id"] for one in ticket.watched_by],
+    )
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +140,7 @@ def facts(
     state = LIFECYCLE.state(ticket.state)
     return {
         "ticket": ticket,
+        "mark": mark_of(ticket),
         "state": state,
         "follow_up_words": times.when(ticket.follow_up_at) if ticket.follow_up_at else "",
         "open": ticket.state in {State.NEW, State.IN_PROGRESS, State.ON_HOLD},

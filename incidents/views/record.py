@@ -37,6 +37,7 @@ class RecordView(DetailView):
         Panel("links", "incidents/parts/links.html", gettext_lazy("Links")),
         Panel("files", "incidents/parts/files.html", gettext_lazy("Attachments")),
         Panel("watchers", "incidents/parts/watchers.html", gettext_lazy("Watchers")),
+        Panel("mark", "incidents/parts/mark.html"),
     )
     ticket: Incident
     _facts: dict[str, Any] | None = None
@@ -105,6 +106,8 @@ class LiveRecord(RecordView):
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         self.load()
+        if request.GET.get("mark") == record.mark_of(self.ticket):
+            return HttpResponse(status=204)
         news = self.changes([self.news()])
         return HttpResponse(news) if news else HttpResponse(status=204)
 

@@ -196,7 +196,7 @@ def test_an_answer_brings_only_the_parts_that_changed(client: Client, incident: 
     signatures = re.findall(r'name="sig" value="([^"]+)"', page)
     seen = re.findall(r'name="seen" id="seen" value="([^"]+)"', page)[0]
     assert {one.split(":")[0] for one in signatures} == {
-        "head", "words", "due", "who", "class", "links", "files", "watchers",
+        "head", "words", "due", "who", "class", "links", "files", "watchers", "mark",
     }  # fmt: skip
     nothing = client.get(url(incident, "live/"), {"sig": signatures, "seen": seen}, headers=HTMX)
     assert nothing.status_code == 204
@@ -305,5 +305,11 @@ def test_the_record_costs_what_was_reviewed(
     assert page.content.count(b'<li class="entry"') >= 45
     signatures = re.findall(r'name="sig" value="([^"]+)"', page.content.decode())
     seen = re.findall(r'name="seen" id="seen" value="([^"]+)"', page.content.decode())[0]
+    mark = re.findall(r'name="mark" value="([^"]+)"', page.content.decode())[0]
+    sent = {"sig": signatures, "seen": seen, "mark": mark}
+    with count_queries("incidents:live unchanged"):
+        assert client.get(url(incident, "live/"), sent, headers=HTMX).status_code == 204
+    actions.comment_on(incident, actor=agent, body="One more.", visibility="note")
     with count_queries("incidents:live"):
-        client.get(url(incident, "live/"), {"sig": signatures, "seen": seen}, headers=HTMX)
+        answer = client.get(url(incident, "live/"), sent, headers=HTMX)
+    assert "One more." in answer.content.decode()
