@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from functools import cache
+from typing import Any, TypeVar
 
 from django.db import OperationalError, connections, transaction
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.utils.translation import gettext as _
 
 from spine.kit.errors import DomainError
+
+M = TypeVar("M", bound=Model)
 
 QUERY_CANCELED = "57014"
 EXACT_UP_TO = 10_000
@@ -73,3 +76,26 @@ def estimate_count(queryset: QuerySet[Any], exact_up_to: int = EXACT_UP_TO) -> t
     plan = json.loads(plain.values("pk").explain(format="json"))
     estimated = int(plan[0]["Plan"]["Plan Rows"])
     return max(estimated, counted), False
+
+
+@cache
+def columns_of(model: type[Model], alias: str) -> str:
+    """The model's columns for a SELECT whose rows `instance_of` reads."""
+    return ", ".join(f'{alias}."{field.column}"' for field in model._meta.concrete_fields)
+
+
+def instance_of(model: type[M], values: Sequence[Any], using: str = "default") -> M:
+    """An instance of the columns of `columns_of`. For the one or two statements that every request
+    sends: to put such a query together with the ORM takes ten times as long as to run it."""
+    fields = model._meta.concrete_fields
+    row = list(values)
+    for place in _converted(model):
+        field: Any = fields[place]
+        row[place] = field.from_db_value(row[place], None, connections[using])
+    return model.from_db(using, [field.attname for field in fields], row)
+
+
+@cache
+def _converted(model: type[Model]) -> tuple[int, ...]:
+    fields = enumerate(model._meta.concrete_fields)
+    return tuple(place for place, field in fields if hasattr(field, "from_db_value"))

@@ -6,12 +6,14 @@ import hashlib
 from datetime import timedelta
 from typing import Any
 
+from django.db import connection
 from django.utils.translation import gettext as _
 from rest_framework import authentication, exceptions, permissions
 from rest_framework.request import Request
 
 from spine.kit.clock import now
-from spine.people.models import ApiToken, User
+from spine.kit.db import columns_of, instance_of
+from spine.people.models import ApiToken, Organization, User
 
 KEYWORDS = ("token", "bearer")
 # Written at most this often, so that a busy script does not update its row on each call.
@@ -21,6 +23,27 @@ LAST_USED_STEP = timedelta(minutes=5)
 def digest(key: str) -> str:
     """Keys are 256 random bits, so a plain SHA-256 is enough: there is nothing to guess."""
     return hashlib.sha256(key.encode()).hexdigest()
+
+
+def _find(wanted: str) -> ApiToken | None:
+    """The token with its user and their organization, in one query."""
+    models = (ApiToken, User, Organization)
+    columns = [columns_of(model, alias) for model, alias in zip(models, "tuo", strict=True)]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {', '.join(columns)} FROM people_apitoken t "  # noqa: S608 - columns of models
+            "JOIN people_user u ON u.id = t.user_id "
+            "JOIN people_organization o ON o.id = u.organization_id WHERE t.digest = %s",
+            [wanted],
+        )
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    widths = [len(model._meta.concrete_fields) for model in models]
+    token = instance_of(ApiToken, row[: widths[0]])
+    token.user = instance_of(User, row[widths[0] : -widths[2]])
+    token.user.organization = instance_of(Organization, row[-widths[2] :])
+    return token
 
 
 class TokenAuthentication(authentication.BaseAuthentication):
@@ -34,11 +57,7 @@ class TokenAuthentication(authentication.BaseAuthentication):
         if len(words) != 2:
             raise exceptions.AuthenticationFailed(_("The Authorization header is not well formed."))
         moment = now()
-        token = (
-            ApiToken.objects.select_related("user", "user__organization")
-            .filter(digest=digest(words[1]))
-            .first()
-        )
+        token = _find(digest(words[1]))
         if token is None or token.revoked_at is not None or not token.user.is_active:
             raise exceptions.AuthenticationFailed(_("This token is not valid."))
         if token.expires_at is not None and token.expires_at <= moment:
