@@ -14,7 +14,7 @@ INCIDENT = Kind(
     label=_("Incident"),
     plural=_("Incidents"),
     prefix="INC",
-    icon="alert-triangle",
+    icon="incident",
     model="incidents.Incident",
     lifecycle=LIFECYCLE,
     url=lambda ticket: reverse("incidents:record", args=[ticket.number]),

@@ -17,6 +17,7 @@ from django.core.cache import cache
 from django.core.management import call_command
 from django.db import connections
 from django.test import Client
+from playwright.sync_api import Browser, sync_playwright
 
 from incidents.actions import open_incident
 from incidents.models import Incident
@@ -101,6 +102,27 @@ def django_db_setup(django_db_blocker: Any, request: pytest.FixtureRequest) -> I
             each.close()
         connection.settings_dict["NAME"] = base
         _drop(clone)
+
+
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The one browser of this worker: Playwright's sync API can't be started twice in a process."""
+    built = ROOT / "static" / "dist" / "app.js"
+    assert built.exists(), "build the assets first: node static/build.mjs"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=CHROMIUM_FLAGS
+        )
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session", autouse=True)

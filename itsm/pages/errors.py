@@ -1,24 +1,15 @@
-"""Error answers: a page for people, problem+json for programs."""
+"""Error pages. Under /api/ the API's own middleware answers with problem details instead."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
 
 def _answer(request: HttpRequest, status: int, title: str, detail: str) -> HttpResponse:
-    if request.path.startswith("/api/"):
-        body = {
-            "type": "about:blank",
-            "title": title,
-            "status": status,
-            "detail": detail,
-            "code": {400: "bad_request", 403: "forbidden", 404: "not_found"}.get(status, "error"),
-        }
-        return JsonResponse(body, status=status, content_type="application/problem+json")
     context = {"title": title, "detail": detail, "status": status}
     return render(request, f"errors/{status}.html", context, status=status)
 

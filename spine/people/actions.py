@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 import zoneinfo
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -38,7 +39,8 @@ KEY_PREFIX = "ek_"
 def create_organization(*, actor: User, code: str, name: str, **values: Any) -> Organization:
     require(actor, "people.manage")
     with operation(actor, "organization.create") as op:
-        organization = Organization.objects.create(code=code, name=name, **values)
+        with _taken("code", _("This code is taken already.")):
+            organization = Organization.objects.create(code=code, name=name, **values)
         op.record(target=organization, verb="organization.created", data={"name": name})
     return organization
 
@@ -105,11 +107,8 @@ def create_user(
     else:
         user.set_unusable_password()
     with operation(actor, "user.create") as op:
-        try:
-            with transaction.atomic():
-                user.save()
-        except IntegrityError as error:
-            raise Conflict("taken", _("This user name is taken already."), "username") from error
+        with _taken("username", _("This user name is taken already.")):
+            user.save()
         Membership.objects.bulk_create(
             Membership(user=user, department=department, is_primary=place == 0)
             for place, department in enumerate(departments)
@@ -182,7 +181,8 @@ def create_team(
     with operation(actor, "team.create") as op:
         team = Team(name=name, organization=organization, **values)
         team.sort_key = naming.sort_key(name)
-        team.save()
+        with _taken("name", _("A team has this name already.")):
+            team.save()
         TeamMember.objects.bulk_create(TeamMember(team=team, user=user) for user in members)
         op.record(target=team, verb="team.created", data={"name": name})
     return team
@@ -299,6 +299,16 @@ def revoke_token(*, actor: User, token: ApiToken) -> None:
         )
         if changed:
             op.record(target=token.user, verb="token.revoked", data={"name": token.name})
+
+
+@contextmanager
+def _taken(field: str, message: str) -> Iterator[None]:
+    """A name that somebody else has is a conflict of that field, not a database error."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as error:
+        raise Conflict("taken", message, field) from error
 
 
 def _spell(user: User) -> None:

@@ -63,8 +63,7 @@ def create(
         **cleaned,
         **(extra or {}),
     )
-    if not ticket.priority_reason:
-        ticket.priority = priority_of(ticket.impact, ticket.urgency)
+    _settle_priority(ticket, cleaned)
     require(actor, f"{kind_code}.create", ticket)
     _check_assignment(ticket)
     with operation(actor, f"{kind_code}.create", source=source) as op:

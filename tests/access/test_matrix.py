@@ -17,7 +17,9 @@ from django.db import transaction
 from django.test import Client
 
 from incidents.models import Incident
+from notify.models import MailboxMessage
 from spine.audit.models import Entry
+from spine.kit.clock import now
 from spine.people import actions as people
 from spine.people.models import Team, User
 from spine.services.models import Service
@@ -34,11 +36,18 @@ SOLVED = {"close_code": "solution_provided", "close_notes": "Done"}
 # What a POST or PATCH sends; the rest send nothing.
 BODIES: dict[str, Any] = {
     "POST login/": {"username": "caller", "password": "demo"},
-    "POST incidents/new/": {"title": "New", "impact": 3, "urgency": 3, "channel": "phone"},
+    "POST incidents/new/": {
+        "title": "New",
+        "caller": "caller",
+        "impact": 3,
+        "urgency": 3,
+        "channel": "phone",
+    },
     "POST incidents/preview/": {"body": "**x**"},
     "POST incidents/<number>/comments/": {"body": "Hello", "visibility": "public"},
     "POST incidents/<number>/moves/<move>/": {**SOLVED, "version": 1},
     "POST incidents/<number>/edit/<section>/": {"title": "Another", "version": 1},
+    "POST incidents/bulk/assign/": {"assignment_group": "Service desk"},
     "POST portal/new/": {"title": "New", "trouble": "small"},
     "POST portal/tickets/<number>/reply/": {"body": "Hello"},
     "POST profile/preferences/": {"language": "en", "timezone": "UTC"},
@@ -83,7 +92,15 @@ def world(
     linked = make_incident(actor=caller)
     service = Service.objects.create(name="Payments", organization=caller.organization)
     token, _key = people.create_token(actor=caller, name="own", scope="read")
+    message = MailboxMessage.objects.create(
+        sender="desk@example.com",
+        recipients="caller@example.com",
+        subject="Hello",
+        text="x",
+        received_at=now(),
+    )
     return {
+        "message": message,
         "people": {
             "anonymous": None, "caller": caller, "stranger": other_caller, "agent": agent,
             "lead": lead, "auditor": auditor, "admin": admin, "partner": partner,
@@ -123,9 +140,10 @@ def address(route: str, world: dict[str, Any]) -> str:
         "number": world["incident"].number,
         "key": keys.get(collection, ""),
         "move": "resolve",
-        "section": "title",
+        "section": "words",
         "metric": "resolution",
         "code": "cancel",
+        "pk": world["message"].pk,
         "uuid": world["token"].uuid if "tokens" in route else world["attachment"].uuid,
     }
     for name, value in filled.items():
@@ -140,7 +158,7 @@ def send(client: Client, method: str, route: str, world: dict[str, Any]) -> int:
     if route.endswith("links/") and method == "POST":
         body = {"type": "related", "target": world["linked"].number}
     if route == "incidents/<number>/take/" or route.startswith("incidents/bulk/"):
-        body = {"pick": [world["incident"].number], "version": 1}
+        body = {**body, "pick": [world["incident"].number], "version": 1}
     if route.startswith("api/v1/") and not (route.endswith("attachments/") and method == "POST"):
         sent = json.dumps(body) if method != "GET" else ""
         response = client.generic(method, path, sent, content_type="application/json")

@@ -117,6 +117,12 @@ class TicketContract:
         forget_matrix()
         assert self.open(caller, impact=3, urgency=1).priority == 1
 
+    def test_a_priority_at_the_start_needs_a_reason_too(self, agent: User) -> None:
+        with pytest.raises(DomainError) as caught:
+            self.open(agent, priority=1)
+        assert caught.value.field == "priority_reason"
+        assert self.open(agent, priority=1, priority_reason="The board waits").priority == 1
+
     def test_an_override_needs_a_reason_and_then_stays(self, agent: User, caller: User) -> None:
         ticket = self.open(caller, impact=3, urgency=3)
         with pytest.raises(DomainError) as caught:

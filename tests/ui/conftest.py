@@ -6,19 +6,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
-from tests.ui.desk import DIST, Desk
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    assert (DIST / "app.js").exists(), "build the assets first: node static/build.mjs"
-    with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=flags)
-        yield browser
-        browser.close()
+from tests.ui.desk import Desk
 
 
 @pytest.fixture
