@@ -28,8 +28,8 @@ _EMPTY = frozenset(
         "a", "am", "an", "and", "are", "as", "at", "be", "been", "but", "by", "can", "cannot",
         "do", "does", "doesn", "don", "for", "from", "had", "has", "have", "how", "i", "if", "in",
         "into", "is", "it", "its", "me", "my", "no", "not", "of", "off", "on", "or", "our", "out",
-        "so", "that", "the", "their", "then", "there", "this", "to", "up", "was", "we", "what", "when",
-        "where", "which", "while", "who", "why", "will", "with", "would", "you", "your",
+        "so", "that", "the", "their", "then", "there", "this", "to", "up", "was", "we", "what",
+        "when", "where", "which", "while", "who", "why", "will", "with", "would", "you", "your",
     }
 )  # fmt: skip
 

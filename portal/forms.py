@@ -49,9 +49,9 @@ class ReportForm(forms.Form):
     title = forms.CharField(
         label=_("What is wrong?"),
         max_length=255,
+        # No autocomplete="off": going back, the browser would not bring back what was typed.
         widget=forms.TextInput(
             attrs={
-                "autocomplete": "off",
                 "hx-get": reverse_lazy("portal:suggest"),
                 "hx-trigger": "input changed delay:300ms",
                 "hx-target": "#hits",

@@ -15,10 +15,13 @@ from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
+from django.forms.utils import flatatt
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.decorators import method_decorator
+from django.utils.html import format_html, format_html_join
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language_info, gettext_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
@@ -108,6 +111,23 @@ def _language_names() -> list[tuple[str, str]]:
     return [("", _("As the browser asks")), *names]
 
 
+class LongSelect(forms.Select):
+    """Some hundred options in one piece: Django's own renders a template for each of them."""
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        chosen = str(value or "")
+        options = format_html_join(
+            "",
+            '<option value="{}"{}>{}</option>',
+            (
+                (code, mark_safe(" selected") if str(code) == chosen else "", label)
+                for code, label in self.choices
+            ),
+        )
+        given = self.build_attrs(self.attrs, {"name": name, **(attrs or {})})
+        return format_html("<select{}>{}</select>", flatatt(given), options)
+
+
 class PreferencesForm(forms.Form):
     language = forms.ChoiceField(
         label=gettext_lazy("Language"), choices=_language_names, required=False
@@ -115,7 +135,7 @@ class PreferencesForm(forms.Form):
     timezone = forms.ChoiceField(
         label=gettext_lazy("Time zone"),
         choices=lambda: [(zone, zone.replace("_", " ")) for zone in _zones()],
-        widget=forms.Select(attrs={"data-combobox": ""}),
+        widget=LongSelect(attrs={"data-combobox": ""}),
     )
 
 
