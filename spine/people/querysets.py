@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from django.contrib.auth.base_user import BaseUserManager
-from django.db import connection, models
+from django.db import connection, models, transaction
 from django.db.models import Q
+
+from spine.audit.operations import OPERATION_SETTING
 
 if TYPE_CHECKING:
     from spine.people.models import ApiToken, User
@@ -75,10 +78,15 @@ class UserManager(BaseUserManager["User"].from_queryset(UserQuerySet)):  # type:
 
     def system(self) -> User:
         """The platform itself, as the actor of what nobody asked for by hand."""
+        user: User | None = self.filter(username=SYSTEM_USERNAME).first()
+        return user if user is not None else self._make_system()
+
+    def _make_system(self) -> User:
         from spine.people.models import Organization
 
-        user: User | None = self.filter(username=SYSTEM_USERNAME).first()
-        if user is None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            # No person can be named as the actor yet, so the triggers are told that it is us.
+            cursor.execute(f"SELECT set_config('{OPERATION_SETTING}', %s, true)", [str(uuid4())])
             home = Organization.objects.order_by("id").first()
             if home is None:
                 home, _made = Organization.objects.get_or_create(
@@ -90,5 +98,6 @@ class UserManager(BaseUserManager["User"].from_queryset(UserQuerySet)):  # type:
                 "is_system": True,
                 "password": "!",
             }
-            user, _made = self.get_or_create(username=SYSTEM_USERNAME, defaults=defaults)
+            user: User = self.get_or_create(username=SYSTEM_USERNAME, defaults=defaults)[0]
+            cursor.execute(f"SELECT set_config('{OPERATION_SETTING}', '', true)")
         return user
