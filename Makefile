@@ -6,7 +6,7 @@ TEST_ENV = ITSM_DATA_DIR="$(CURDIR)/.data-test" ITSM_EMBEDDED_DURABLE=0
 # Two workers keep a laptop usable; set PYTEST_WORKERS=auto on a larger machine.
 PYTEST_WORKERS ?= 2
 SOURCES = $(wildcard itsm spine incidents problems changes catalog knowledge cmdb risks feedback \
-	practice intake servicenow notify portal demo benchmarks)
+	practice intake servicenow notify portal demo)
 
 .DEFAULT_GOAL := help
 LOCK = $(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header --no-emit-index-url

@@ -148,7 +148,7 @@ LIFECYCLE = Lifecycle(
             verb="incident.close", past="closed", effect=_close,
         ),
         Move(
-            "cancel", gettext_lazy("Cancel"), OPEN, S.CANCELED,
+            "cancel", pgettext_lazy("incident", "Cancel"), OPEN, S.CANCELED,
             verb="incident.cancel", past="canceled", effect=_cancel,
             values=(
                 Value("reason", gettext_lazy("Why is it canceled?"), "text", required=True,

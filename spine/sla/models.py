@@ -10,6 +10,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import BooleanField, F, Func, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from spine.people.models import translated
 from spine.sla.arithmetic import DEFAULT_STAGES
@@ -101,8 +102,8 @@ class CalendarDay(models.Model):
     """A date whose hours differ from the weekday's: a holiday, a make-up workday, a short day."""
 
     class Kind(models.TextChoices):
-        CLOSED = "closed", _("Closed")
-        OPEN = "open", _("Open")
+        CLOSED = "closed", pgettext_lazy("calendar day", "Closed")
+        OPEN = "open", pgettext_lazy("calendar day", "Open")
 
     class Source(models.TextChoices):
         HOLIDAYS = "holidays", _("Imported")

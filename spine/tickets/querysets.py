@@ -27,9 +27,8 @@ class ScopedQuerySet(models.QuerySet):  # type: ignore[type-arg]
         restricted queues they are not in, and always what is their own."""
         reach = reach_of(user)
         organizations = reach.organizations(Right.TICKETS_READ)
-        own = self._own_filter(user)
         if organizations is not None and not organizations:
-            return self.filter(own)
+            return self.filter(self._own_filter(user))
         closed = self._closed_teams(user)
         scope = Q() if organizations is None else Q(organization_id__in=sorted(organizations))
         if closed:
@@ -37,7 +36,7 @@ class ScopedQuerySet(models.QuerySet):  # type: ignore[type-arg]
         if not scope:
             return self
         # Agents call, too: their own tickets in somebody else's queue stay theirs to follow.
-        return self.filter(scope | own)
+        return self.filter(scope | self._own_filter(user))
 
     def own(self, user: User) -> Self:
         """The person's own tickets: as caller, opener or watcher."""
