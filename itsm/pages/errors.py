@@ -46,9 +46,9 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return _answer(
-        request,
-        500,
-        _("Something broke on our side"),
-        _("It has been noted. Go back and try again: nothing was saved half-way."),
-    )
+    title = _("Something broke on our side")
+    detail = _("It has been noted. Go back and try again: nothing was saved half-way.")
+    try:
+        return _answer(request, 500, title, detail)
+    except Exception:  # noqa: BLE001 - what broke the page may break its frame, too
+        return HttpResponse(f"{title}. {detail}\n", status=500, content_type="text/plain")
