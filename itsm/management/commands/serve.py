@@ -112,6 +112,8 @@ class Command(BaseCommand):
         if demo:
             self.stdout.write(f"Demo accounts (password demo): {', '.join(demo)}")
         self.stdout.write("Ctrl-C stops everything.\n")
+        # Whoever reads this through a pipe waits for the address.
+        self.stdout.flush()
 
 
 def _uses_embedded() -> bool:
