@@ -22,11 +22,13 @@ from spine.people.models import User
 from spine.people.reach import reach_of
 from spine.rest.filters import ME
 from spine.sla.querysets import configuration
-from spine.tickets.models import Channel, HoldReason, Impact, Priority, TicketClock, Urgency
+from spine.tickets.models import Channel, HoldReason, Impact, Priority, Ticket, TicketClock, Urgency
 from spine.ui.filtering import Filterable, end_of_today, words
 from spine.ui.listing import ListSpec, SavedView
 
 _OPEN_STATES = frozenset({State.NEW, State.IN_PROGRESS, State.ON_HOLD, State.RESOLVED})
+# Their clocks stand still: none has a due time.
+_NEVER_DUE = frozenset({State.ON_HOLD, State.RESOLVED})
 _PRIORITIES = [(value, f"P{value}") for value in Priority.values]
 
 FILTERABLE: dict[str, Filterable] = {
@@ -145,6 +147,11 @@ _ROW = (
 )  # fmt: skip
 
 
+def _counted(user: User) -> QuerySet[Any]:
+    found: QuerySet[Any] = Ticket.objects.filter(kind="incident").visible_to(user)
+    return found
+
+
 def for_rows(queryset: QuerySet[Any]) -> QuerySet[Any]:
     """What a row shows, in two queries: the tickets, and their running resolution clocks."""
     clocks = TicketClock.objects.filter(
@@ -172,9 +179,14 @@ def prepare(rows: Sequence[Any]) -> None:
 def _offered(filters: Mapping[str, str]) -> frozenset[str]:
     """Orderings whose index serves under these filters."""
     everywhere = frozenset(ORDERINGS.names) - OPEN_ORDERINGS - RESOLVED_ORDERINGS
+    if any(name.startswith("opened_at__") for name in filters):
+        # What was opened lately is found by walking that index, not the other one from its far end.
+        everywhere -= {"updated_at"}
     states = set(filters.get("state", filters.get("state__in", "")).split(",")) - {""}
     if filters.get("active") == "true" or (states and states <= _OPEN_STATES):
         everywhere |= OPEN_ORDERINGS
+    if states and states <= _NEVER_DUE:
+        everywhere -= {"due_at"}
     if states == {State.RESOLVED.value}:
         everywhere |= RESOLVED_ORDERINGS
     return everywhere
@@ -183,6 +195,8 @@ def _offered(filters: Mapping[str, str]) -> frozenset[str]:
 def chip_words(parameter: str, value: str, user: User) -> tuple[str, str]:
     if parameter == "assignment_group" and value == MINE:
         return str(FILTERABLE[parameter].label), str(_("mine"))
+    if parameter == "q":
+        return str(_("Words")), value
     return words(IncidentFilters, FILTERABLE, parameter, value, user)
 
 
@@ -197,6 +211,7 @@ SPEC = ListSpec(
     words=chip_words,
     prepare=prepare,
     marker=("number", "version", "updated_at", "due_at"),
+    counted=_counted,
     default_view="team",
 )
 SORTS = {

@@ -137,10 +137,10 @@ class Ticket(models.Model):
         db_index=False,
     )
     service = models.ForeignKey(
-        Service, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+        Service, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False
     )
     category = models.ForeignKey(
-        Category, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+        Category, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False
     )
     subcategory = models.ForeignKey(
         Category, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
@@ -218,6 +218,29 @@ class Ticket(models.Model):
                 F("opened_at").desc(),
                 F("id").desc(),
                 name="ticket_org_opened",
+            ),
+            models.Index(
+                F("service"),
+                F("kind"),
+                F("opened_at").desc(),
+                F("id").desc(),
+                name="ticket_service_opened",
+            ),
+            models.Index(
+                F("category"),
+                F("kind"),
+                F("opened_at").desc(),
+                F("id").desc(),
+                name="ticket_category_opened",
+            ),
+            # Also what counts the open ones of a state without reading their rows.
+            models.Index(
+                F("kind"),
+                F("state"),
+                F("updated_at").desc(),
+                F("id").desc(),
+                condition=Q(active=True),
+                name="ticket_open_state",
             ),
             models.Index(
                 fields=["follow_up_at"],
