@@ -15,6 +15,7 @@ from spine.kit.keyset import Orderings
 from spine.people.models import Team, User
 from spine.people.reach import reach_of
 from spine.rest.filters import Choice, Column, FilterSet, Flag, Moment, Number, Reference, Text
+from spine.search.filters import Words
 from spine.services.models import Service
 from spine.threads.models import Comment
 from spine.tickets.models import (
@@ -131,6 +132,8 @@ def _people(user: User) -> QuerySet[User]:
 
 
 class IncidentFilters(FilterSet):
+    q = Words(kind="incident")
+
     columns: ClassVar[Mapping[str, Column]] = {
         "number": Text(),
         "title": Text(search=True),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -14,6 +15,7 @@ from incidents.listing import FILTERABLE, PANEL, SORTS, SPEC
 from spine.kit.clock import now
 from spine.kit.keyset import Page
 from spine.people.policy import may
+from spine.search.queries import MAX_TEXT
 from spine.ui.filtering import panel_form
 from spine.ui.listing import Listing
 from spine.ui.views import DeskView, ListView
@@ -76,13 +78,19 @@ class FilterPanel(DeskView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         listing = Listing(SPEC, self.user, request.GET, reverse("incidents:list"))
-        kept = {name: value for name, value in listing.given().items() if name not in PANEL}
+        given = listing.given()
+        kept = {name: value for name, value in given.items() if name not in (*PANEL, "q")}
         if "view" in request.GET:
             kept["view"] = listing.view.code
         if request.GET.get("ordering"):
             kept["ordering"] = listing.ordering
+        form = panel_form(IncidentFilters, FILTERABLE, PANEL, self.user, given)
+        words = forms.CharField(
+            label=_("Words"), max_length=MAX_TEXT, required=False, initial=given.get("q", "")
+        )
+        form.fields = {"q": words, **form.fields}
         context = {
-            "form": panel_form(IncidentFilters, FILTERABLE, PANEL, self.user, listing.given()),
+            "form": form,
             "kept": kept,
             "action": listing.path,
         }

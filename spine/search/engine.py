@@ -253,7 +253,7 @@ def _numbers(user: User, query: Query, chosen: Sequence[Source]) -> Iterable[tup
     parts: list[str] = []
     params: list[Any] = []
     for source in chosen:
-        asked = [("number", number) for number in _spelled(query.number, source)]
+        asked = [("number", number) for number in spelled(query.number, source)]
         if query.literal:
             asked.append(("external_id", query.literal))
         if not asked:
@@ -274,7 +274,7 @@ def _numbers(user: User, query: Query, chosen: Sequence[Source]) -> Iterable[tup
     return sorted(rows, key=lambda row: row[2])
 
 
-def _spelled(number: str, source: Source) -> list[str]:
+def spelled(number: str, source: Source) -> list[str]:
     """Digits alone are a number of each prefix: 10001 -> INC0010001."""
     if not number.isdigit():
         return [number] if number else []
