@@ -32,7 +32,8 @@ def _methods(callback: Any) -> set[str] | None:
     """What the view says of itself; None for a function, whose rows name what it answers."""
     actions = getattr(callback, "actions", None)
     if actions:
-        return {method.upper() for method in actions}
+        # The framework adds HEAD once an address has been asked for.
+        return {method.upper() for method in actions} & set(METHODS)
     view = getattr(callback, "view_class", None) or getattr(callback, "cls", None)
     if view is None:
         return None
