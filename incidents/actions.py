@@ -6,8 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
+from django.utils.translation import gettext as _
 
 from incidents.models import Incident
+from spine.kit.errors import Conflict
+from spine.outbox.operations import operation
 from spine.people.models import User
 from spine.threads.models import Comment
 from spine.tickets import actions as tickets
@@ -81,8 +84,16 @@ def comment_on(
 
 
 def take(incident: Incident, *, actor: User, source: str | None = None) -> Incident:
-    """Assigns it to oneself and starts the work where it has not begun."""
-    updated = tickets.update(incident, actor=actor, values={"assignee": actor}, source=source)
-    if updated.state == "new":
-        return tickets.perform(updated, "start", actor=actor, source=source)
-    return updated
+    """Assigns it to oneself and starts the work where it has not begun.
+
+    Refused if somebody else took it since `incident` was read: two who take at once, one has it.
+    """
+    with operation(actor, "incident.take", source=source):
+        stored = tickets.lock(incident)
+        if stored.assignee_id not in {None, actor.pk, incident.assignee_id}:
+            taker = stored.assignee.name if stored.assignee else ""
+            raise Conflict("taken", _("%(name)s has just taken it.") % {"name": taker}, "assignee")
+        updated = tickets.update(stored, actor=actor, values={"assignee": actor}, source=source)
+        if updated.state == "new":
+            return tickets.perform(updated, "start", actor=actor, source=source)
+        return updated

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from django.db.models import Exists, OuterRef
+
 from incidents import actions
 from incidents.models import Incident, IncidentSettings
-from spine.kit.errors import Conflict
+from spine.kit.errors import Conflict, DomainError
 from spine.people.models import User
 from spine.sla.calendar import WorkCalendar
 from spine.sla.hours import CLOSED, WHOLE_DAY
 from spine.sla.querysets import load_work_calendar
+from spine.threads.models import Comment
+
+log = logging.getLogger("evenkeel.incidents")
 
 BATCH = 200
 # Nobody waits longer than this, whatever the calendar closes.
@@ -45,16 +51,32 @@ def close_silent(*, actor: User, moment: datetime) -> int:
         load_work_calendar(tuned.calendar_id) if tuned.calendar_id is not None else _weekdays()
     )
     cutoff = business_days_before(calendar, moment, tuned.auto_close_days)
-    closed = 0
-    waiting = Incident.objects.filter(state="resolved", resolved_at__lte=cutoff)
-    for incident in waiting.order_by("resolved_at")[:BATCH]:
-        try:
-            actions.move_incident(incident, "close", actor=actor, source="task")
-        except Conflict:
-            # Reopened or closed by somebody in this very moment: they win.
-            continue
-        closed += 1
+    # A word since then, from whoever, starts the silence anew.
+    said = Comment.objects.filter(
+        thread_id=OuterRef("thread_id"),
+        visibility=Comment.Visibility.PUBLIC,
+        automatic=False,
+        created_at__gt=cutoff,
+    )
+    silent = Incident.objects.filter(~Exists(said), state="resolved", resolved_at__lte=cutoff)
+    closed, last = 0, 0
+    while batch := list(silent.filter(pk__gt=last).order_by("pk")[:BATCH]):
+        closed += sum(_close(incident, actor) for incident in batch)
+        last = batch[-1].pk
     return closed
+
+
+def _close(incident: Incident, actor: User) -> bool:
+    try:
+        actions.move_incident(incident, "close", actor=actor, source="task")
+    except Conflict:
+        # Reopened or closed by somebody in this very moment: they win.
+        return False
+    except DomainError as error:
+        # One that can't be closed must not keep the others open.
+        log.warning("%s does not close by itself: %s", incident.number, error.message)
+        return False
+    return True
 
 
 def _weekdays() -> WorkCalendar:

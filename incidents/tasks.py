@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from incidents.closing import BATCH, close_silent
+from incidents.closing import close_silent
 from spine.kit.clock import now
 from spine.people.models import User
 
@@ -12,9 +12,4 @@ from spine.people.models import User
 @shared_task(name="incidents.auto_close")
 def auto_close() -> int:
     system: User = User.objects.system()
-    total = 0
-    while True:
-        closed = close_silent(actor=system, moment=now())
-        total += closed
-        if closed < BATCH:
-            return total
+    return close_silent(actor=system, moment=now())

@@ -95,8 +95,13 @@ def loads(raw: bytes) -> Any:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _value in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        seen: set[str] = set()
+        twice = ""
+        for name, _value in pairs:
+            if name in seen:
+                twice = name
+                break
+            seen.add(name)
         detail = _("“%(name)s” is given twice.") % {"name": _shown(twice)}
         raise ParseError(detail, "repeated_member")
     return found

@@ -33,6 +33,8 @@ T = TypeVar("T", bound=Ticket)
 
 # Names of people: sealed as digests in the audit trail, so that they can be erased.
 PERSONAL = ("assignee", "caller")
+# What staff decide about a ticket; a caller tells impact and urgency, no more.
+TRIAGE = ("priority", "priority_reason", "assignee", "assignment_group", "custom")
 
 
 def create(
@@ -65,6 +67,8 @@ def create(
     )
     _settle_priority(ticket, cleaned)
     require(actor, f"{kind_code}.create", ticket)
+    if any(values.get(name) not in (None, "", {}) for name in TRIAGE):
+        require(actor, f"{kind_code}.work", ticket)
     _check_assignment(ticket)
     with operation(actor, f"{kind_code}.create", source=source) as op:
         thread = Thread.objects.create() if files else None
@@ -290,15 +294,15 @@ def link(source: Ticket, target: Ticket, *, actor: User, type: str) -> Link:  # 
 
 
 def lock(ticket: T) -> T:
-    """The row (parent and child) as it is stored now, locked until the transaction ends."""
+    """The row (parent and child) as it is stored now, locked until the transaction ends.
+
+    Nothing is joined to it: after a wait PostgreSQL reads the locked rows anew, but joined ones
+    from before the wait. What they refer to is loaded afterwards, by statements that see it.
+    """
     model = type(ticket) if type(ticket) is not Ticket else kinds.kind_of(ticket).model_class()
     # The plugin can't name the manager of a type variable.
     manager: Any = model._default_manager
-    found: T = (
-        manager.select_for_update(of=_row_tables(model))
-        .select_related("caller", "assignee", "assignment_group")
-        .get(pk=ticket.pk)
-    )
+    found: T = manager.select_for_update(of=_row_tables(model)).get(pk=ticket.pk)
     return found
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import connection, connections, transaction
 
 from spine.audit.models import Entry
 from spine.kit.errors import Conflict, DomainError, InvalidInput, NotAllowed, StaleVersion
@@ -38,6 +39,18 @@ def race(*calls: Callable[[], Any]) -> list[Any]:
     for thread in threads:
         thread.join(60)
     return results
+
+
+def until_somebody_waits() -> None:
+    """Returns once another connection waits for a lock that this one holds."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with connection.cursor() as cursor:
+            cursor.execute("select count(*) from pg_locks where not granted")
+            if cursor.fetchone()[0]:
+                return
+        time.sleep(0.01)
+    raise AssertionError("nobody waits")
 
 
 class TicketContract:
@@ -117,6 +130,22 @@ class TicketContract:
         forget_matrix()
         assert self.open(caller, impact=3, urgency=1).priority == 1
 
+    @pytest.mark.parametrize(
+        "values",
+        [
+            {"priority": 1, "priority_reason": "I am important"},
+            {"custom": {"x": 1}},
+        ],
+    )
+    def test_callers_do_not_triage(self, caller: User, values: dict[str, Any]) -> None:
+        with pytest.raises(NotAllowed):
+            self.open(caller, **values)
+
+    def test_callers_do_not_assign(self, caller: User, agent: User, team: Team) -> None:
+        for values in ({"assignee": agent}, {"assignment_group": team}):
+            with pytest.raises(NotAllowed):
+                self.open(caller, **values)
+
     def test_a_priority_at_the_start_needs_a_reason_too(self, agent: User) -> None:
         with pytest.raises(DomainError) as caught:
             self.open(agent, priority=1)
@@ -176,6 +205,30 @@ class TicketContract:
         ticket.refresh_from_db()
         assert (ticket.title, ticket.description) == ("By the agent", "By the lead")
         assert ticket.version == 3
+
+    @pytest.mark.django_db(transaction=True)
+    def test_who_waited_for_the_row_sees_what_was_committed(
+        self, agent: User, lead: User, caller: User, team: Team
+    ) -> None:
+        """A row that is locked after a wait is read anew, with all that it refers to."""
+        ticket = self.open(caller)
+        seen: list[Any] = []
+
+        def wait_and_look() -> None:
+            try:
+                with transaction.atomic():
+                    stored = actions.lock(ticket)
+                    seen.append((stored.assignee, stored.assignment_group))
+            finally:
+                connections.close_all()
+
+        waiter = threading.Thread(target=wait_and_look)
+        with transaction.atomic():
+            actions.update(ticket, actor=lead, values={"assignment_group": team, "assignee": agent})
+            waiter.start()
+            until_somebody_waits()
+        waiter.join(30)
+        assert seen == [(agent, team)]
 
     @pytest.mark.django_db(transaction=True)
     def test_two_agents_finish_at_once_and_one_is_told(

@@ -268,3 +268,27 @@ def test_waking_what_has_moved_on_does_nothing(
 ) -> None:
     incident = actions.move_incident(make_incident(), "start", actor=agent)
     assert tickets.wake(incident, actor=system) is False
+
+
+def test_a_word_of_the_caller_keeps_it_open(
+    make_incident: Make, agent: User, caller: User, system: User
+) -> None:
+    with time_machine.travel(datetime(2025, 9, 12, 10, tzinfo=UTC), tick=False):
+        incident = actions.move_incident(make_incident(), "resolve", actor=agent, values=SOLVED)
+    with time_machine.travel(datetime(2025, 9, 18, 10, tzinfo=UTC), tick=False):
+        actions.comment_on(incident, actor=caller, body="No! It is still broken.")
+    assert close_silent(actor=system, moment=datetime(2025, 9, 22, 10, tzinfo=UTC)) == 0
+    assert close_silent(actor=system, moment=datetime(2025, 9, 25, 10, 1, tzinfo=UTC)) == 1
+
+
+def test_taking_what_somebody_else_has_just_taken_is_refused(
+    make_incident: Make, agent: User, lead: User
+) -> None:
+    incident = make_incident()
+    seen_by_lead = Incident.objects.get(pk=incident.pk)
+    actions.take(incident, actor=agent)
+    with pytest.raises(Conflict) as caught:
+        actions.take(seen_by_lead, actor=lead)
+    assert caught.value.code == "taken"
+    taken_over = actions.take(Incident.objects.get(pk=incident.pk), actor=lead)
+    assert (taken_over.assignee, taken_over.reassignment_count) == (lead, 1)

@@ -24,6 +24,7 @@ from spine.rest.serializers import StrictSerializer
 from spine.rest.views import body_of
 from spine.tickets.api.shapes import move_schema
 from spine.tickets.lifecycle import Lifecycle
+from spine.tickets.models import Ticket
 
 if TYPE_CHECKING:
     from spine.tickets.api.viewset import TicketViewSet
@@ -139,6 +140,7 @@ class Batch:
     def run(self) -> dict[str, Any]:
         # One operation around all rows: one audit id, and the entries written together.
         with operation(self.actor, f"{self.view.kind}.bulk", source="api"):
+            self._lock()
             results = self._all_or_nothing() if self.atomic else self._row_by_row()
         failed = sum(1 for result in results if result["status"] >= 400)
         return {
@@ -147,6 +149,14 @@ class Batch:
             "failed": failed,
             "results": results,
         }
+
+    def _lock(self) -> None:
+        """All rows at once and in one order, so that two requests over the same tickets wait for
+        each other instead of tying a knot."""
+        ids = sorted(ticket.pk for ticket in self.found.values())
+        for start in range(0, len(ids), LOOKUP_CHUNK):
+            rows = Ticket.objects.filter(pk__in=ids[start : start + LOOKUP_CHUNK])
+            list(rows.order_by("pk").select_for_update().values_list("pk"))
 
     def _all_or_nothing(self) -> list[dict[str, Any]]:
         errors: list[DomainError] = []
