@@ -106,7 +106,7 @@ def bulk(bench: Bench) -> Iterator[Figure]:
     def raw() -> float:
         began = time.perf_counter()
         query(
-            "UPDATE tickets_ticket SET impact = 3 - impact % 2, updated_at = now() "
+            "UPDATE tickets_ticket SET impact = 3 - mod(impact, 2), updated_at = now() "
             "WHERE number = ANY(%s)",
             [numbers],
         )
