@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from pypinyin import Style, lazy_pinyin
-
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
 
@@ -37,6 +35,9 @@ def _surname(name: str) -> tuple[str, str, str]:
 @lru_cache(maxsize=20_000)
 def syllables(name: str) -> tuple[str, ...]:
     """Pinyin syllables of a name, the surname read as a surname; other words as they are."""
+    # Its dictionary takes 55 MB in every process that loads it; few ever spell a Chinese name.
+    from pypinyin import Style, lazy_pinyin
+
     surname, reading, rest = _surname(name.strip())
     head = (reading,) if surname else ()
     tail = lazy_pinyin(rest, style=Style.NORMAL, errors=lambda run: f" {run.lower()} ")
