@@ -12,16 +12,19 @@ import tempfile
 import time
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
 from itsm.backup.database import BackupError, Database
+from spine.threads import folder as layout
 
 FORMAT = 1
 DUMP = "database.dump"
 MANIFEST = "manifest.json"
 ATTACHMENTS = "attachments"
+REPLACED = "replaced"
 COMPRESSION = 1  # the dump is compressed already, and most attachments are
 BROKEN = (tarfile.TarError, EOFError, zlib.error, OSError)
 
@@ -46,7 +49,10 @@ def write_archive(
             ):
                 sums[DUMP] = _add(tar, dump, DUMP)
                 for path in _files(attachments):
-                    name = f"{ATTACHMENTS}/{path.relative_to(attachments)}"
+                    inner = path.relative_to(attachments)
+                    if layout.reserved(inner.parts[0]):
+                        continue
+                    name = f"{ATTACHMENTS}/{inner}"
                     try:
                         sums[name] = _add(tar, path, name)
                     except FileNotFoundError:
@@ -62,19 +68,23 @@ def write_archive(
 
 
 class Archive:
-    """A backup unpacked beside the attachments and verified; use as a context manager."""
+    """A backup unpacked among the attachments and verified; use as a context manager."""
 
     def __init__(self, source: Path, *, attachments: Path) -> None:
         self.source = source
         self.attachments = attachments
         self.folder = Path()
         self.manifest: dict[str, Any] = {}
+        self._moved: list[tuple[Path, Path]] = []
 
     def __enter__(self) -> Archive:
-        parent = self.attachments.parent
-        parent.mkdir(parents=True, exist_ok=True)
-        # On the same disk as their final place, so that the swap is a rename.
-        self.folder = Path(tempfile.mkdtemp(dir=parent, prefix=".restore-"))
+        try:
+            self.attachments.mkdir(parents=True, exist_ok=True)
+            # Inside, not beside: the folder may be a mount point, and only within one file system
+            # is the swap a rename.
+            self.folder = Path(tempfile.mkdtemp(dir=self.attachments, prefix=layout.RESTORE))
+        except OSError as error:
+            raise BackupError(f"{self.attachments}: {error.strerror}.") from error
         try:
             self._unpack()
             self._verify()
@@ -89,20 +99,60 @@ class Archive:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
+        # Moves that could not be undone: the only copy of the former files is in this folder.
+        if error is None or not self._moved:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
     def dump(self) -> Path:
         return self.folder / DUMP
 
-    def swap_attachments(self) -> None:
-        """Put the unpacked attachments in the place of the present ones."""
-        unpacked = self.folder / ATTACHMENTS
+    @contextmanager
+    def swapped_attachments(self) -> Iterator[None]:
+        """The unpacked attachments in the place of the present ones, which come back when the
+        block fails. They are deleted with the archive's folder, after the block."""
+        try:
+            try:
+                self._swap()
+            except OSError as error:
+                raise BackupError(f"{error.filename}: {error.strerror}.") from error
+            yield
+        except BaseException as error:
+            self._put_back(error)
+            raise
+        self._moved.clear()
+
+    def _swap(self) -> None:
+        unpacked, replaced = self.folder / ATTACHMENTS, self.folder / REPLACED
         unpacked.mkdir(exist_ok=True)
-        if self.attachments.exists():
-            shutil.copystat(self.attachments, unpacked)
-            self.attachments.rename(self.folder / "replaced")
-        unpacked.rename(self.attachments)
+        replaced.mkdir()
+        for child in sorted(self.attachments.iterdir()):
+            # What was swept waits in the trash for its own time.
+            if not child.name.startswith((layout.RESTORE, layout.TRASH)):
+                self._move(child, replaced / child.name)
+        for child in sorted(unpacked.iterdir()):
+            if not layout.reserved(child.name):
+                self._move(child, self.attachments / child.name)
+
+    def _move(self, source: Path, target: Path) -> None:
+        self._moved.append((source, target))
+        try:
+            source.rename(target)
+        except OSError:
+            self._moved.pop()
+            raise
+
+    def _put_back(self, reason: BaseException) -> None:
+        try:
+            while self._moved:
+                source, target = self._moved[-1]
+                target.rename(source)
+                self._moved.pop()
+        except OSError as error:
+            raise BackupError(
+                f"{reason} The former attachments could not be put back ({error.strerror}): "
+                f"they are in {self.folder / REPLACED}."
+            ) from error
 
     def _unpack(self) -> None:
         try:

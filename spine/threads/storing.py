@@ -23,6 +23,7 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 
 from spine.kit.errors import DomainError
+from spine.threads.folder import reserved
 from spine.threads.sniffing import Kind, sniff
 
 _CHUNK = 64 * 1024
@@ -118,7 +119,7 @@ def old_files(age_seconds: float = ORPHAN_AGE_SECONDS) -> Iterator[tuple[str, Pa
         return
     limit = time.time() - age_seconds
     for folder in sorted(base.iterdir()):
-        if not folder.is_dir():
+        if reserved(folder.name) or not folder.is_dir():
             continue
         for path in folder.iterdir():
             try:

@@ -14,6 +14,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from itsm.backup import Archive, BackupError, Database
 from spine.audit.sealing import seal_pending
+from spine.threads.folder import holds_files
 
 
 class Command(BaseCommand):
@@ -37,11 +38,12 @@ class Command(BaseCommand):
                     raise CommandError(
                         f"{others} other sessions use the database: stop the platform first."
                     )
-                full = attachments.is_dir() and any(attachments.iterdir())
+                full = holds_files(attachments)
                 if not options["force"] and (full or not database.is_empty()):
                     raise CommandError("There is data here already: --force overwrites it.")
-                database.replace_with(archive.dump)
-                archive.swap_attachments()
+                # The files first: their swap can be undone, the database's commit can't.
+                with archive.swapped_attachments():
+                    database.replace_with(archive.dump)
         except BackupError as error:
             raise CommandError(str(error)) from error
         _forget_cached()
