@@ -89,6 +89,7 @@ def report(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return _empty_report(request)
     form = ReportForm(request.POST, request.FILES)
+    status = 400
     if form.is_valid():
         try:
             made = incidents.open_incident(
@@ -99,11 +100,12 @@ def report(request: HttpRequest) -> HttpResponse:
             )
         except DomainError as error:
             _add_errors(form, error)
+            status = error.status
         else:
             messages.success(request, _("We have it: %(number)s.") % {"number": made.number})
             return redirect("portal:ticket", made.number)
     context = {"form": form, "files_lost": bool(request.FILES)}
-    return render(request, "portal/report.html", context, status=400)
+    return render(request, "portal/report.html", context, status=status)
 
 
 def _empty_report(request: HttpRequest) -> HttpResponse:

@@ -112,7 +112,7 @@ def test_a_file_too_large_costs_no_words(portal: Client, settings: Any, words: W
     settings.ATTACHMENT_MAX_BYTES = 1000
     huge = SimpleUploadedFile("film.mp4", b"0" * 1001, "video/mp4")
     response = portal.post("/portal/new/", {**GIVEN, "files": [png("small.png"), huge]})
-    assert response.status_code == 400
+    assert response.status_code == 413
     page = words(response)
     assert "The file is larger than" in page
     assert "Please choose the files again" in page
