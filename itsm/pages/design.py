@@ -25,7 +25,7 @@ SPECIMENS = [
     (
         "navigation",
         _("Tabs, chips, breadcrumb, pager"),
-        "ui/tabs ui/chips ui/crumbs ui/pager",
+        "ui/tabs ui/chips ui/crumbs ui/pager ui/suggestions",
         False,
     ),
     ("list", _("List"), '<table class="list">, ui/bulk', True),

@@ -195,6 +195,16 @@ def values() -> dict[str, Any]:
             {"label": "Sorted by", "value": "due, then priority"},
         ],
         "crumbs": [{"label": "Incidents", "url": "#"}],
+        "suggested": [
+            {
+                "url": "#",
+                "hint": "INC0010472",
+                "text": "Payments API returns 502 for card top-ups",
+                "label": "Incidents",
+                "active": True,
+            },
+            {"url": "#", "hint": "INC0010466", "text": "三楼打印机无法连接", "label": "Incidents"},
+        ],
         "bulk_actions": [
             {"label": "Assign", "icon": "user-check", "url": "#"},
             {"label": "Put on hold", "icon": "pause", "url": "#"},

@@ -48,7 +48,7 @@ def test_keys_leave_a_typing_person_alone(desk: Desk, rows: Callable[..., str]) 
     page = desk.show(LIST, rows=rows(*FIRST))
     page.keyboard.press("/")
     page.keyboard.type("jjk?")
-    expect(page.get_by_role("searchbox")).to_have_value("jjk?")
+    expect(page.get_by_role("combobox", name="Search")).to_have_value("jjk?")
     expect(page.locator("#keys-dialog")).not_to_be_visible()
 
 

@@ -12,6 +12,7 @@ import "./overlays.js";
 import "./requests.js";
 import "./rowkeys.js";
 import { say } from "./strings.js";
+import { attach as suggest } from "./suggest.js";
 import { watchTimes } from "./times.js";
 
 // For tests and a curious person's console.
@@ -20,7 +21,7 @@ window.htmx = htmx;
 // A chunk gets what it shares with this file as an argument: an import would split it out as one more request.
 const combobox = (select) => import("./combobox.js").then((module) => select.isConnected && module.attach(select, say));
 
-const widgets = { ".record > .side": fold, "[data-list]": list, "[data-live]": live, "[data-editor]": editor, "[data-drop]": drop, "select[data-combobox]": combobox };
+const widgets = { ".record > .side": fold, "[data-list]": list, "[data-live]": live, "[data-editor]": editor, "[data-drop]": drop, "[data-suggest]": suggest, "select[data-combobox]": combobox };
 
 /** Brings to life what is in `root`: called for the page and for every part that htmx swaps in. */
 function enliven(root) {
