@@ -24,6 +24,8 @@ from itsm.celery import app
 from itsm.doctor import heartbeat
 from itsm.doctor.result import Finding, failed, ok, warning
 from spine.outbox.models import Delivery
+from spine.threads import installation
+from spine.threads.folder import INSTALLATION, RESTORE
 
 SERVE = "start the platform with `manage.py serve` (or `make demo`)"
 PING_SECONDS = 3.0
@@ -152,6 +154,18 @@ def storage() -> Finding:
             probe.write(b"x")
     except OSError as error:
         return failed(f"{folder}: {error.strerror}", "let the platform's account write there")
+    if strangers := installation.strangers(folder):
+        return failed(
+            f"{folder} holds files of another database ({', '.join(sorted(strangers))}): "
+            "orphans are not swept",
+            "give each database its own ITSM_DATA_DIR; if all the files are this one's, "
+            f"delete {folder / INSTALLATION}",
+        )
+    if left := sorted(path.name for path in folder.glob(f"{RESTORE}*")):
+        return warning(
+            f"a restore runs or was broken off: {folder / left[0]}",
+            "if none runs, take what you miss from `replaced` in there and delete the folder",
+        )
     free = min(shutil.disk_usage(p).free for p in (folder, settings.DATA_DIR)) // 1048576
     if free < EMPTY_MEGABYTES:
         return failed(f"{free} MB free in {folder}", "free some space or use a larger disk")

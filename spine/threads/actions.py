@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from spine.kit.clock import now
 from spine.kit.errors import Conflict, DomainError
 from spine.people.models import User
-from spine.threads import storing
+from spine.threads import installation, storing
 from spine.threads.models import Attachment, Comment, Thread
 from spine.threads.naming import clean_name
 
@@ -100,6 +100,8 @@ def store_attachment(
         )
     name = clean_name(file.name or "")
     stored = storing.store(file, name)
+    # Not before: the id made in a transaction that is rolled back is nobody's.
+    transaction.on_commit(_claim_folder, robust=True)
     return Attachment.objects.create(
         thread=thread,
         comment=comment,
@@ -114,6 +116,10 @@ def store_attachment(
         height=stored.kind.height,
         created_at=now(),
     )
+
+
+def _claim_folder() -> None:
+    installation.claim(storing.root())
 
 
 def remove_attachment(*, actor: User, attachment: Attachment) -> None:

@@ -17,6 +17,20 @@ from django.utils.translation import gettext_lazy as _
 from spine.threads.querysets import AttachmentQuerySet, CommentQuerySet
 
 
+class Installation(models.Model):
+    """The one row that tells this database from another one that uses the same folder of files."""
+
+    ONLY = 1
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=ONLY)
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(id=1), name="installation_only_one")
+        ]
+
+
 class Thread(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -2,7 +2,7 @@
 
 The file is in place before its row is written, and goes only after the row's removal has
 committed. So a row always has its file; a rolled-back transaction or a killed process leaves a
-file without a row, which `sweep_orphans` removes.
+file without a row, which `sweep_orphans` moves to the trash.
 """
 
 from __future__ import annotations
@@ -112,18 +112,38 @@ def discard(storage_name: str) -> None:
     path_of(storage_name).unlink(missing_ok=True)
 
 
-def old_files(age_seconds: float = ORPHAN_AGE_SECONDS) -> Iterator[tuple[str, Path]]:
-    """(storage name, path) of every file older than that, half-copied ones included."""
-    base = root()
-    if not base.is_dir():
-        return
+def old_files(age_seconds: float = ORPHAN_AGE_SECONDS) -> Iterator[str]:
+    """The storage name of every whole file older than that."""
     limit = time.time() - age_seconds
-    for folder in sorted(base.iterdir()):
-        if reserved(folder.name) or not folder.is_dir():
+    for folder in _folders():
+        for path in _older(folder, limit):
+            yield f"{folder.name}/{path.name}"
+
+
+def half_copied(age_seconds: float = ORPHAN_AGE_SECONDS) -> Iterator[Path]:
+    """What was being copied by a process that ended before that."""
+    incoming = root() / _INCOMING
+    if incoming.is_dir():
+        yield from _older(incoming, time.time() - age_seconds)
+
+
+def count() -> int:
+    """How many whole files there are."""
+    return sum(1 for folder in _folders() for _path in folder.iterdir())
+
+
+def _folders() -> Iterator[Path]:
+    base = root()
+    if base.is_dir():
+        for folder in sorted(base.iterdir()):
+            if folder.name != _INCOMING and not reserved(folder.name) and folder.is_dir():
+                yield folder
+
+
+def _older(folder: Path, limit: float) -> Iterator[Path]:
+    for path in folder.iterdir():
+        try:
+            if path.is_file() and path.stat().st_mtime < limit:
+                yield path
+        except FileNotFoundError:
             continue
-        for path in folder.iterdir():
-            try:
-                if path.is_file() and path.stat().st_mtime < limit:
-                    yield f"{folder.name}/{path.name}", path
-            except FileNotFoundError:
-                continue

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 
 from spine.kit.errors import DomainError
 from spine.threads import actions, storing
+from spine.threads.folder import reserved
 from spine.threads.models import Attachment, Comment, Thread
 from spine.threads.naming import clean_name
 from spine.threads.serving import FileGone, serve
@@ -38,7 +39,9 @@ def folder(tmp_path, settings):
 
 
 def stored_files(folder):
-    return sorted(path for path in folder.rglob("*") if path.is_file())
+    """Those that a sweep may take."""
+    every = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(path for path in every if not reserved(path.relative_to(folder).parts[0]))
 
 
 def attach(caller, thread, name, content, **values):

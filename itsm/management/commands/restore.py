@@ -14,6 +14,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from itsm.backup import Archive, BackupError, Database
 from spine.audit.sealing import seal_pending
+from spine.threads import installation
 from spine.threads.folder import holds_files
 
 
@@ -49,6 +50,7 @@ class Command(BaseCommand):
         _forget_cached()
         # An older backup is brought to the present schema.
         call_command("migrate", interactive=False, verbosity=0)
+        installation.take_over(attachments)
         # Lifts the audit trail over the transaction ids of this cluster before anybody writes.
         seal_pending()
         self.stdout.write(f"Restored from {source} (made {archive.manifest['made_at']}).")
