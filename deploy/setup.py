@@ -208,6 +208,9 @@ def collect_static() -> None:
 
 
 def demo_data() -> None:
+    if real_database():
+        print("The database of DATABASE_URL is a real one: no demo company (ITSM_DEMO=1 wants it).")
+        return
     known = [*ROOT.glob("*/management/commands/load_demo.py")]
     known += ROOT.glob("*/*/management/commands/load_demo.py")
     # Once per database: what people did in the demo afterwards is theirs.
@@ -302,6 +305,12 @@ def existing_parent(folder: Path) -> Path:
 
 def setup_stamp(name: str) -> Path:
     return data_dir() / "setup" / name
+
+
+def real_database() -> bool:
+    """As itsm/settings.py tells it: a server of one's own that was not given to the demo."""
+    wanted = os.environ.get("ITSM_DEMO", "").strip().lower() in {"1", "true", "yes", "on"}
+    return bool(os.environ.get("DATABASE_URL", "").strip()) and not wanted
 
 
 def database_identity() -> str:

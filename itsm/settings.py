@@ -43,16 +43,18 @@ REDIS_URL = env("REDIS_URL")
 EMBEDDED_DATABASE = not DATABASE_URL
 EMBEDDED_REDIS = not REDIS_URL
 # The demo is what runs when nobody configured servers; anything else counts as production.
-DEMO = EMBEDDED_DATABASE or TESTING or env_bool("ITSM_DEMO")
+# ITSM_DEMO=1 permits the demo's data on a server of one's own, not the demo's lack of secrets.
+_OWN_SERVER = not (EMBEDDED_DATABASE or TESTING)
+DEMO = not _OWN_SERVER or env_bool("ITSM_DEMO")
 
 DEBUG = env_bool("DEBUG")
-SECRET_KEY = env("SECRET_KEY", DEMO_SECRET if DEMO else "")
-ALLOWED_HOSTS = [h for h in env("ALLOWED_HOSTS", "*" if DEMO else "").split(",") if h]
-if not DEMO:
+SECRET_KEY = env("SECRET_KEY", "" if _OWN_SERVER else DEMO_SECRET)
+ALLOWED_HOSTS = [h for h in env("ALLOWED_HOSTS", "" if _OWN_SERVER else "*").split(",") if h]
+if DEBUG and not DEMO:
+    raise ImproperlyConfigured("DEBUG is on with a real database: unset DEBUG.")
+if _OWN_SERVER:
     if SECRET_KEY in {"", DEMO_SECRET}:
         raise ImproperlyConfigured("SECRET_KEY is not set: give the installation its own secret.")
-    if DEBUG:
-        raise ImproperlyConfigured("DEBUG is on with a real database: unset DEBUG.")
     if not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS:
         raise ImproperlyConfigured("ALLOWED_HOSTS must name the hosts: a wildcard is refused.")
 

@@ -276,6 +276,9 @@ def child_environment(transactional_db: None) -> dict[str, str]:
             ":"
         ),
         "ITSM_DEMO": "1",
+        # A server of one's own takes neither the demo's secret nor any host.
+        "SECRET_KEY": "for-tests-alone",
+        "ALLOWED_HOSTS": "127.0.0.1,localhost,testserver",
     }
     if settings.DATABASE_URL:
         base = settings.DATABASE_URL.rsplit("/", 1)[0]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.hashers import check_password
 from django.core.cache import cache
 from django.core.mail import get_connection
 from django.db import connection
@@ -21,9 +22,12 @@ from django.utils import timezone
 
 from itsm import embedded
 from itsm.celery import app
+from itsm.demo import DEMO_ACCOUNTS
+from itsm.demo import PASSWORD as DEMO_PASSWORD
 from itsm.doctor import heartbeat
 from itsm.doctor.result import Finding, failed, ok, warning
 from spine.outbox.models import Delivery
+from spine.people.models import User
 from spine.threads import installation
 from spine.threads.folder import INSTALLATION, RESTORE
 
@@ -174,6 +178,26 @@ def storage() -> Finding:
     return ok(f"{folder} is writable, {free / 1024:.0f} GB free")
 
 
+def accounts() -> Finding:
+    """The demo's accounts have a published password: none of them may open a real database."""
+    if settings.DEMO:
+        return ok("the demo's accounts are wanted here")
+    names = [account.username for account in DEMO_ACCOUNTS]
+    rows = User.objects.filter(username__in=names, is_active=True).order_by("username")
+    # Not User.check_password, which may write the hash anew.
+    open_to_all = [
+        username
+        for username, encoded in rows.values_list("username", "password")
+        if check_password(DEMO_PASSWORD, encoded)
+    ]
+    if open_to_all:
+        return failed(
+            f"anybody can sign in with the demo's password as: {', '.join(open_to_all)}",
+            "deactivate these accounts or give them passwords of their own",
+        )
+    return ok("none has the demo's password")
+
+
 def clock() -> Finding:
     """Due times come from this clock and from the database's: they must agree."""
     with connection.cursor() as cursor:
@@ -200,6 +224,7 @@ CHECKS: list[tuple[str, Callable[[], Finding]]] = [
     ("mail", mail),
     ("storage", storage),
     ("clock", clock),
+    ("accounts", accounts),
 ]
 
 

@@ -54,6 +54,22 @@ def test_production_refuses_the_demos_ways(change: dict[str, str], word: str) ->
     assert word in outcome.stderr.splitlines()[-1]
 
 
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"SECRET_KEY": ""}, "SECRET_KEY"),
+        ({"SECRET_KEY": "demo-secret-not-for-production"}, "SECRET_KEY"),
+        ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS"),
+        ({"ALLOWED_HOSTS": ""}, "ALLOWED_HOSTS"),
+    ],
+)
+def test_a_demo_on_a_server_has_secrets_of_its_own(change: dict[str, str], word: str) -> None:
+    outcome = load_settings(**{**GOOD, "ITSM_DEMO": "1", **change})
+    assert outcome.returncode != 0
+    assert word in outcome.stderr.splitlines()[-1]
+    assert load_settings(**GOOD, ITSM_DEMO="1").returncode == 0
+
+
 def test_production_accepts_its_own() -> None:
     assert load_settings(**GOOD).returncode == 0
 

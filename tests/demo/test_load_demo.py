@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import authenticate
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
 from demo.content import company, stories
 from demo.loading import Loaded, load
 from incidents.lifecycle import LIFECYCLE
 from incidents.models import Incident
+from itsm.doctor import checks
 from spine.audit.models import Entry
 from spine.kit.clock import now
 from spine.people.models import Department, Team, User
@@ -165,3 +166,23 @@ def test_loading_again_does_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     call_command("load_demo")
     assert "here already" in capsys.readouterr().out
     assert (User.objects.count(), Incident.objects.count(), Entry.objects.count()) == before
+
+
+def test_a_real_database_gets_no_demo_company(settings: Any) -> None:
+    settings.DEMO = False
+    with pytest.raises(CommandError, match="This is a real database"):
+        call_command("load_demo")
+
+
+def test_the_doctor_finds_the_demos_password_in_a_real_database(settings: Any) -> None:
+    assert checks.accounts().state == "ok"
+    settings.DEMO = False
+    finding = checks.accounts()
+    assert finding.state == "failed"
+    assert all(username in finding.detail for username in company()["accounts"])
+    for user in User.objects.filter(username__in=company()["accounts"]).exclude(username="exec"):
+        user.set_password("one of their own")
+        user.save()
+    assert checks.accounts().detail.endswith("as: exec")
+    User.objects.filter(username="exec").update(is_active=False)
+    assert checks.accounts().state == "ok"

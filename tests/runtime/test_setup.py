@@ -25,7 +25,8 @@ def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     monkeypatch.setattr(module, "ROOT", tmp_path)
-    monkeypatch.delenv("DATABASE_URL", raising=False)
+    for name in ("DATABASE_URL", "ITSM_DEMO"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("ITSM_DATA_DIR", str(tmp_path / ".data"))
     return module
 
@@ -144,6 +145,26 @@ def test_a_new_database_gets_its_demo_again(
     setup.database()
     setup.demo_data()
     assert ran == ["migrate", "load_demo"] * 2
+
+
+@pytest.mark.parametrize(("wanted", "ran"), [("", []), ("0", []), ("1", ["load_demo"])])
+def test_a_real_database_gets_no_demo(
+    setup: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    wanted: str,
+    ran: list[str],
+) -> None:
+    called: list[str] = []
+    monkeypatch.setattr(setup, "manage", lambda *words, **_: called.append(words[0]))
+    monkeypatch.setenv("DATABASE_URL", "postgres://desk@db/desk")
+    monkeypatch.setenv("ITSM_DEMO", wanted)
+    command = setup.ROOT / "app" / "management" / "commands" / "load_demo.py"
+    command.parent.mkdir(parents=True)
+    command.touch()
+    setup.demo_data()
+    assert called == ran
+    assert ("is a real one: no demo company" in capsys.readouterr().out) == (not ran)
 
 
 def test_two_setups_of_one_checkout_wait_for_each_other(setup: ModuleType) -> None:

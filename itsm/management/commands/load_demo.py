@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 
@@ -23,6 +24,9 @@ class Command(BaseCommand):
     help = "Loads the demo company. Does nothing where it is loaded already."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
+        # Its accounts have a published password, an administrator's among them.
+        if not settings.DEMO:
+            raise CommandError("This is a real database: the demo company is not loaded into it.")
         started = time.monotonic()
         console = Console(stderr=True)
         with Progress(
