@@ -11,6 +11,7 @@ from incidents.models import Incident
 from spine.outbox import draining
 from spine.people.models import User
 from spine.search import listeners
+from spine.search.models import Document
 
 
 def _index() -> None:
@@ -24,9 +25,12 @@ def test_a_few_letters_and_two_keys_open_a_record(
     made = make_incident(title="三楼打印机无法连接")
     make_incident(title="Mail is slow")
     _index()
+    assert Document.objects.filter(kind="incident").count() == 2
     page = visit(agent).go("/incidents/?view=all")
     page.keyboard.press("Control+k")
-    page.keyboard.type("打印")
+    with page.expect_response(lambda one: "/search/suggest/" in one.url) as answered:
+        page.keyboard.insert_text("打印")
+    assert [one["value"] for one in answered.value.json()] == [made.number]
     expect(page.get_by_role("option")).to_have_count(1)
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")

@@ -205,9 +205,9 @@ def test_too_slow_a_list_says_so(make, api, sign_in, agent, settings, monkeypatc
 
 
 def test_the_page_shows_the_words_as_a_chip_with_a_way_out(make, sign_in, agent, team):
-    make("Walrus", assignment_group=team)
-    make("Seal", assignment_group=team)
-    make("打印机", assignment_group=team)
+    make("Walrus", assignment_group=team, actor=agent)
+    make("Seal", assignment_group=team, actor=agent)
+    make("打印机", assignment_group=team, actor=agent)
     client = sign_in(agent)
     page = client.get("/incidents/", {"q": 'walrus -"<b>"', "view": "team"}).content.decode()
     shown = re.findall(r'class="row-link"[^>]*>([^<]+)<', page)
