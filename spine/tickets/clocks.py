@@ -126,6 +126,11 @@ def advance(ticket: Ticket, before: dict[str, Any], moment: datetime) -> None:
 
 
 _MISSING = object()
+# What a change of the ticket can set of a clock.
+_SETTLED = (
+    *("policy", "target_seconds", "stages", "stopped_at"),
+    *("due_at", "wake_at", "breached_at"),
+)
 
 
 def replied(ticket: Ticket, moment: datetime) -> set[str]:
@@ -264,7 +269,7 @@ def _refresh(settings: Configuration, clock: TicketClock, moment: datetime) -> N
     facts = facts_of(settings, clock)
     settle(clock, facts, recorded(clock))
     clock.breached_at = facts.breached_at(moment)
-    clock.save()
+    clock.save(update_fields=_SETTLED)
 
 
 def settle(clock: TicketClock, facts: Clock, reached: Iterable[int]) -> None:
