@@ -12,10 +12,14 @@ from spine.people.policy import YES, Decision, no, rule
 from spine.people.reach import reach_of
 from spine.people.roles import Right, Role
 from spine.tickets.models import Ticket
+from spine.tickets.scope import works_in
 
 
 def _staff(user: User, right: Right, ticket: Ticket) -> bool:
-    return reach_of(user).has(right, ticket.organization_id)
+    if ticket.pk is None:
+        # About to be opened: anybody who answers the phone may send it to a restricted queue.
+        return reach_of(user).has(right, ticket.organization_id)
+    return works_in(user, right, ticket)
 
 
 def _involved(user: User, ticket: Ticket) -> bool:

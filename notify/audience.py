@@ -17,6 +17,7 @@ from spine.people.reach import reach_of
 from spine.people.roles import Right
 from spine.threads.models import Comment, Watcher
 from spine.tickets.models import HoldReason, Ticket
+from spine.tickets.scope import works_in
 
 
 class Event(StrEnum):
@@ -208,4 +209,4 @@ def _may_hear(one: Recipient, what: Happening) -> bool:
 
 
 def may_read_notes(user: User, ticket: Ticket) -> bool:
-    return reach_of(user).has(Right.NOTES_READ, ticket.organization_id)
+    return works_in(user, Right.NOTES_READ, ticket)

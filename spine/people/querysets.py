@@ -21,7 +21,9 @@ SYSTEM_USERNAME = "evenkeel"
 # Every request asks this, so it is one round trip, and the statement is not put together anew: that
 # took longer than to run it.
 _REACH = """
-SELECT team_id, NULL, NULL, NULL FROM people_teammember WHERE user_id = %(user)s
+SELECT team_id, NULL::text, NULL::bigint, NULL::bigint FROM people_teammember WHERE user_id = %(user)s
+UNION
+SELECT NULL, NULL, NULL, id FROM people_team WHERE restricted
 UNION
 SELECT NULL, role, organization_id, restricted_team_id FROM people_grant
 WHERE (starts_at IS NULL OR starts_at <= %(now)s) AND (ends_at IS NULL OR ends_at > %(now)s)
@@ -32,8 +34,9 @@ WHERE (starts_at IS NULL OR starts_at <= %(now)s) AND (ends_at IS NULL OR ends_a
 
 def reach_rows(
     user_id: int, moment: datetime
-) -> list[tuple[int | None, str, int | None, int | None]]:
-    """(team, -, -, -) for each of the person's teams; (None, role, organization, restricted team)
+) -> list[tuple[int | None, str | None, int | None, int | None]]:
+    """(team, -, -, -) for each of the person's teams; (None, None, None, team) for each restricted
+    queue there is; (None, role, organization, restricted team)
     for each grant that runs at the moment, to the person or to one of those teams."""
     with connection.cursor() as cursor:
         cursor.execute(_REACH, {"user": user_id, "now": moment})

@@ -30,6 +30,8 @@ class Reach:
     team_ids: frozenset[int]
     # Restricted queues opened to this person by a recorded grant.
     opened_team_ids: frozenset[int]
+    # Restricted queues that stay closed to this person.
+    closed_team_ids: frozenset[int]
 
     def has(self, right: Right, organization_id: int | None = None) -> bool:
         """Whether the right is held, in that organization where one is named."""
@@ -65,10 +67,14 @@ def _compute(user: User) -> Reach:
     roles = {Role.CALLER}
     opened: set[int] = set()
     teams: set[int] = set()
+    restricted: set[int] = set()
     if user.is_active and not user.is_system:
         for team_id, role, organization_id, restricted_team_id in reach_rows(user.pk, now()):
             if team_id is not None:
                 teams.add(team_id)
+                continue
+            if role is None:
+                restricted.add(restricted_team_id or 0)
                 continue
             if restricted_team_id is not None:
                 opened.add(restricted_team_id)
@@ -91,6 +97,9 @@ def _compute(user: User) -> Reach:
         rights=rights,
         team_ids=frozenset(teams),
         opened_team_ids=frozenset(opened),
+        closed_team_ids=frozenset(
+            () if Right.RESTRICTED_READ in rights else restricted - teams - opened
+        ),
     )
 
 

@@ -57,7 +57,7 @@ def _documents(user: User, kind: str, query: Query) -> QuerySet[Document] | None
     wanted = Q()
     asked = "" if query.only_number else _compiled(query)
     if asked:
-        wanted |= _holds(user, asked)
+        wanted |= _holds(user, kind, asked)
     for number in spelled(query.number, sources.get(kind)):
         wanted |= Q(number__startswith=number) & ~Q(number="")
     if query.literal:
@@ -77,15 +77,18 @@ def _compiled(query: Query) -> str:
         return str(cursor.fetchone()[0])
 
 
-def _holds(user: User, asked: str) -> Q:
+def _holds(user: User, kind: str, asked: str) -> Q:
     """One vector decides per document, the fullest that the person may read: a word behind a minus
     keeps out a ticket whose work notes hold it, and only for those who may know."""
     organizations = reach_of(user).organizations(Right.NOTES_READ)
-    if organizations is None:
-        return (Q(full__isnull=True) & _in("body", asked)) | Q(_in("full", asked))
-    if not organizations:
+    if organizations is not None and not organizations:
         return Q(_in("body", asked))
-    theirs = Q(organization_id__in=sorted(organizations))
+    noteless = sources.get(kind).noteless(user)
+    if organizations is None and not noteless:
+        return (Q(full__isnull=True) & _in("body", asked)) | Q(_in("full", asked))
+    theirs = Q() if organizations is None else Q(organization_id__in=sorted(organizations))
+    if noteless:
+        theirs &= ~Q(object_id__in=noteless)
     return (_in("body", asked) & (Q(full__isnull=True) | ~theirs)) | (_in("full", asked) & theirs)
 
 

@@ -66,14 +66,14 @@ def is_windowed(source: Source, asked: Asked) -> bool:
 def select(user: User, source: Source, asked: Asked, step: Step) -> Select:
     """Rows (kind, object_id, ranked_at, rank)."""
     base = _base(user, source)
-    match, ranked = _match(user, asked.text)
+    match, ranked = _match(user, source, asked.text)
     own = _only_own(user, source)
     if own:
         parts = [_among_newest(base, match, Step(OWN_LIMIT, OWN_LIMIT))]
     elif is_windowed(source, asked):
         parts = [_among_newest(base, match, step)]
     else:
-        parts = [_of_index(base, _match(user, asked.first)[0], match, step.candidates)]
+        parts = [_of_index(base, _match(user, source, asked.first)[0], match, step.candidates)]
     if not (own or source.names or asked.common_titles):
         # A word that must not be there may stand below the title, so all of it is compared, too.
         titled = Select("words @@ %s::tsquery", [asked.first])
@@ -148,20 +148,25 @@ def scope(user: User, source: Source) -> tuple[str, list[Any]]:
     return " AND object_id = ANY(%s::bigint[])", [list(own[:OWN_LIMIT])]
 
 
-def _match(user: User, asked: str) -> tuple[Select, str]:
+def _match(user: User, source: Source, asked: str) -> tuple[Select, str]:
     """(condition, the vector to rank by).
 
     Work notes are looked into only where the person may read them, so that not even the presence
     of a word in them can be guessed, by a count or by an order.
     """
     organizations = reach_of(user).organizations(Right.NOTES_READ)
-    if organizations is None:
+    if organizations is not None and not organizations:
+        return Select("body @@ %s::tsquery", [asked]), "body"
+    noteless = source.noteless(user)
+    if organizations is None and not noteless:
         match = '(body @@ %s::tsquery OR "full" @@ %s::tsquery)'
         return Select(match, [asked, asked]), 'coalesce("full", body)'
-    if organizations:
-        match = (
-            '(body @@ %s::tsquery OR ("full" @@ %s::tsquery '
-            "AND organization_id = ANY(%s::bigint[])))"
-        )
-        return Select(match, [asked, asked, sorted(organizations)]), "body"
-    return Select("body @@ %s::tsquery", [asked]), "body"
+    theirs, params = "", list[Any]()
+    if organizations is not None:
+        theirs += " AND organization_id = ANY(%s::bigint[])"
+        params.append(sorted(organizations))
+    if noteless:
+        theirs += " AND NOT object_id = ANY(%s::bigint[])"
+        params.append(noteless)
+    match = f'(body @@ %s::tsquery OR ("full" @@ %s::tsquery{theirs}))'
+    return Select(match, [asked, asked, *params]), "body"

@@ -49,6 +49,10 @@ def _everywhere(_user: User) -> frozenset[int] | None:
     return None
 
 
+def _none(_user: User) -> list[int]:
+    return []
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A kind of record that can be found.
@@ -59,6 +63,8 @@ class Source:
     comments in one query); visible(queryset, user): the scope in SQL;
     organizations(user): where the person reads all records of this kind (None: everywhere; empty:
     only what is their own); hits(queryset, user): the found records by primary key, as shown.
+    noteless(user): primary keys of records that the person sees as their own, without reading the
+    work notes as they do elsewhere in that organization.
     names: searched as names (every word a beginning) instead of as texts.
     number_prefixes: so that digits alone find a number.
     """
@@ -73,6 +79,7 @@ class Source:
     visible: Callable[[QuerySet[Any], User], QuerySet[Any]]
     hits: Callable[[QuerySet[Any], User], dict[int, Hit]]
     organizations: Callable[[User], frozenset[int] | None] = _everywhere
+    noteless: Callable[[User], list[int]] = _none
     names: bool = False
     number_prefixes: tuple[str, ...] = ()
     order: int = 50

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Self
 from django.db import models
 from django.db.models import Q
 
-from spine.people.reach import reach_of
 from spine.people.roles import Right
 from spine.threads.models import Watcher
+from spine.tickets.scope import works_filter
 
 if TYPE_CHECKING:
     from spine.people.models import User
@@ -25,14 +25,9 @@ class ScopedQuerySet(models.QuerySet):  # type: ignore[type-arg]
     def visible_to(self, user: User) -> Self:
         """What this person may see: everything in the organizations where they read tickets but
         restricted queues they are not in, and always what is their own."""
-        reach = reach_of(user)
-        organizations = reach.organizations(Right.TICKETS_READ)
-        if organizations is not None and not organizations:
+        scope = works_filter(user, Right.TICKETS_READ)
+        if scope is None:
             return self.filter(self._own_filter(user))
-        closed = self._closed_teams(user)
-        scope = Q() if organizations is None else Q(organization_id__in=sorted(organizations))
-        if closed:
-            scope &= Q(assignment_group__isnull=True) | ~Q(assignment_group_id__in=closed)
         if not scope:
             return self
         # Agents call, too: their own tickets in somebody else's queue stay theirs to follow.
@@ -48,20 +43,6 @@ class ScopedQuerySet(models.QuerySet):  # type: ignore[type-arg]
         threads = list(Watcher.objects.filter(user=user).values_list("thread_id", flat=True)[:5000])
         own = Q(caller_id=user.pk) | Q(opened_by_id=user.pk)
         return own | Q(thread_id__in=threads) if threads else own
-
-    @staticmethod
-    def _closed_teams(user: User) -> list[int]:
-        from spine.people.models import Team
-
-        reach = reach_of(user)
-        if reach.has(Right.RESTRICTED_READ):
-            return []
-        restricted = Team.objects.filter(restricted=True).values_list("id", flat=True)
-        return [
-            team
-            for team in restricted
-            if team not in reach.team_ids and team not in reach.opened_team_ids
-        ]
 
     def active(self) -> Self:
         return self.filter(active=True)

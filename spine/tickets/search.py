@@ -20,6 +20,7 @@ from spine.threads.models import Comment
 from spine.tickets import kinds
 from spine.tickets.kinds import Kind
 from spine.tickets.models import Ticket
+from spine.tickets.scope import works_in
 
 # The newest replies of a long thread; a document ends somewhere.
 _COMMENTS = 300
@@ -41,6 +42,7 @@ def register(kind: Kind) -> Source:
             visible=_visible,
             hits=_hits,
             organizations=_organizations,
+            noteless=_noteless(kind),
             number_prefixes=(kind.prefix,),
             order=10,
         )
@@ -62,6 +64,17 @@ def _visible(rows: QuerySet[Any], user: User) -> QuerySet[Any]:
 
 def _organizations(user: User) -> frozenset[int] | None:
     return reach_of(user).organizations(Right.TICKETS_READ)
+
+
+def _noteless(kind: Kind) -> Callable[[User], list[int]]:
+    def read(user: User) -> list[int]:
+        closed = reach_of(user).closed_team_ids
+        if not closed:
+            return []
+        own = kind.model_class()._default_manager.own(user)  # type: ignore[attr-defined]
+        return list(own.filter(assignment_group__in=sorted(closed)).values_list("pk", flat=True))
+
+    return read
 
 
 def _texts(tickets: list[Ticket]) -> Iterable[Texts]:
@@ -118,9 +131,8 @@ def _hits(rows: QuerySet[Any], user: User) -> dict[int, Hit]:
 def _quotable(tickets: list[Ticket], user: User) -> dict[int, list[str]]:
     """What was said and this person may read, for the line under a result."""
     quoted: dict[int, list[str]] = defaultdict(list)
-    reach = reach_of(user)
     threads = {
-        ticket.thread_id: reach.has(Right.NOTES_READ, ticket.organization_id)
+        ticket.thread_id: works_in(user, Right.NOTES_READ, ticket)
         for ticket in tickets
         if ticket.thread_id
     }

@@ -14,7 +14,6 @@ from rest_framework.request import Request
 from spine.kit.keyset import Orderings
 from spine.people.api import actor_of, people_for
 from spine.people.models import User
-from spine.people.reach import reach_of
 from spine.people.roles import Right
 from spine.rest.fields import (
     ComputedField,
@@ -35,6 +34,7 @@ from spine.threads.serving import serve
 from spine.tickets.api.references import TicketRef, tickets_for
 from spine.tickets.api.shapes import AttachmentSerializer
 from spine.tickets.models import Ticket, TicketClock
+from spine.tickets.scope import works_filter
 
 
 class PolicyRef(RefField):
@@ -107,9 +107,11 @@ class AttachmentViewSet(RecordViewSet):
         notes are for those who read the notes there."""
         owners = tickets_for(user)
         rows = Attachment.objects.filter(thread__in=owners.values("thread_id"))
-        readers_of_notes = reach_of(user).organizations(Right.NOTES_READ)
-        if readers_of_notes is not None:
-            among = owners.filter(organization_id__in=sorted(readers_of_notes))
+        readers = works_filter(user, Right.NOTES_READ)
+        if readers is None:
+            rows = rows.filter(internal=False)
+        elif readers:
+            among = owners.filter(readers)
             rows = rows.filter(Q(internal=False) | Q(thread__in=among.values("thread_id")))
         number = Ticket.objects.filter(thread_id=OuterRef("thread_id")).values("number")[:1]
         return rows.annotate(ticket_number=Subquery(number))
