@@ -21,7 +21,8 @@ SYSTEM_USERNAME = "evenkeel"
 # Every request asks this, so it is one round trip, and the statement is not put together anew: that
 # took longer than to run it.
 _REACH = """
-SELECT team_id, NULL::text, NULL::bigint, NULL::bigint FROM people_teammember WHERE user_id = %(user)s
+SELECT team_id, NULL::text, NULL::bigint, NULL::bigint FROM people_teammember
+WHERE user_id = %(user)s
 UNION
 SELECT NULL, NULL, NULL, id FROM people_team WHERE restricted
 UNION
