@@ -25,6 +25,8 @@ from spine.people.models import Grant, Organization, Team, User
 from spine.people.naming import sort_key, spellings
 from spine.people.roles import Role
 from spine.tickets import priority
+from spine.tickets.actions import TRIAGE
+from tests.triage import triaged
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -250,7 +252,13 @@ def team(home: Organization, agent: User, lead: User) -> Team:
 @pytest.fixture
 def make_incident(caller: User) -> Callable[..., Incident]:
     def make(**values: Any) -> Incident:
-        actor = values.pop("actor", None) or values.get("caller") or caller
+        """Opened by `actor` (default: the caller). What callers may not decide themselves is then
+        simply so, as if staff had decided it, without a trace on the record."""
+        given_actor = values.pop("actor", None)
+        actor = given_actor or values.get("caller") or caller
+        decided = {
+            name: values.pop(name) for name in TRIAGE if name in values and given_actor is None
+        }
         files = values.pop("files", ())
         given = {
             "title": "Payments API returns 502 for card top-ups",
@@ -260,7 +268,8 @@ def make_incident(caller: User) -> Callable[..., Incident]:
             "channel": "portal",
             **values,
         }
-        return open_incident(actor=actor, values=given, files=files)
+        made = open_incident(actor=actor, values=given, files=files)
+        return triaged(made, **decided) if decided else made
 
     return make
 

@@ -45,10 +45,12 @@ def test_who_reports_for_themselves_is_not_told_of_it(make_incident, told):
     assert told() == []
 
 
-def test_a_team_with_an_address_of_its_own_gets_one_mail(make_incident, team, caller, told):
+def test_a_team_with_an_address_of_its_own_gets_one_mail(make_incident, team, lead, told):
     team.email = "desk@example.com"
     team.save()
-    make_incident(assignment_group=team)
+    made = make_incident()
+    told()
+    update_incident(made, actor=lead, values={"assignment_group": team})
     (mail,) = told()
     assert (mail.address, mail.recipient, mail.user) == (
         "desk@example.com", f"team:{team.pk}", None,
@@ -58,7 +60,7 @@ def test_a_team_with_an_address_of_its_own_gets_one_mail(make_incident, team, ca
 def test_the_new_assignee_is_told_and_the_one_who_assigns_is_not(
     make_incident, team, agent, lead, told
 ):
-    made = make_incident(assignment_group=team)
+    made = update_incident(make_incident(), actor=lead, values={"assignment_group": team})
     told()
     made = update_incident(made, actor=lead, values={"assignee": agent})
     assert by_address(told()).keys() == {"agent"}

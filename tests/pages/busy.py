@@ -21,6 +21,7 @@ from spine.people.naming import sort_key
 from spine.services.models import Service
 from spine.sla.defaults import ensure_defaults
 from spine.tickets.models import Category
+from tests.triage import triaged
 
 TITLES = [
     ("Payments API returns 502 for card top-ups", "Payments", 1, 1),
@@ -83,18 +84,20 @@ def open_desk(
         spread = [0.4, 3, 7, 20, 30, 9, 1, 26, 14, 40, 2, 16, 5, 44][index % 14]
         with time_machine.travel(moment - timedelta(hours=spread, minutes=index), tick=True):
             desk.incidents.append(
-                actions.open_incident(
-                    actor=caller,
-                    values={
-                        "title": title + suffix,
-                        "description": "Since this morning. Tried again after a restart: the same.",
-                        "impact": impact,
-                        "urgency": urgency,
-                        "service": services[service],
-                        "assignment_group": team,
-                        "channel": "portal",
-                        "category": network,
-                    },
+                triaged(
+                    actions.open_incident(
+                        actor=caller,
+                        values={
+                            "title": title + suffix,
+                            "description": "Since this morning. After a restart: the same.",
+                            "impact": impact,
+                            "urgency": urgency,
+                            "service": services[service],
+                            "channel": "portal",
+                            "category": network,
+                        },
+                    ),
+                    assignment_group=team,
                 )
             )
             _work_on(desk.incidents[-1], index, people[index % 5], caller)

@@ -13,6 +13,7 @@ from django.utils.http import urlencode
 from incidents import actions
 from spine.people.models import Team, User
 from tests.pages.busy import Desk
+from tests.triage import triaged
 
 Signed = Callable[[User], Client]
 NUMBERS = re.compile(r'id="row-(INC\d{7})"')
@@ -48,8 +49,9 @@ def test_my_team_is_the_first_view_and_knows_other_teams(
 ) -> None:
     foreign = actions.open_incident(
         actor=caller,
-        values={"title": "Not ours", "assignment_group": desk.other_team, "channel": "portal"},
+        values={"title": "Not ours", "channel": "portal"},
     )
+    foreign = triaged(foreign, assignment_group=desk.other_team)
     shown = numbers(client.get("/incidents/"))
     assert foreign.number not in shown
     assert len(shown) == len(desk.incidents)

@@ -64,8 +64,9 @@ def test_chinese_is_found_by_any_part(make, agent):
 
 
 def test_a_change_and_a_reply_and_the_solution_are_found(make, agent, team, caller, indexed):
-    made = make("Old words", assignment_group=team)
-    made = update_incident(made, actor=agent, values={"title": "Fresh heading"})
+    made = make("Old words")
+    fresh = {"title": "Fresh heading", "assignment_group": team}
+    made = update_incident(made, actor=agent, values=fresh)
     comment_on(made, actor=caller, body="It happens with **umbrellas** only.")
     move_incident(
         made,

@@ -105,7 +105,7 @@ class RelatedField(BatchField):
         super().__init__("id", self._load_related, RELATED, **options)
 
     def _load_related(
-        self, ids: Sequence[Any], _user: Any, memo: dict[str, Any]
+        self, ids: Sequence[Any], user: Any, memo: dict[str, Any]
     ) -> Mapping[Any, Any]:
         found: dict[Any, Any] = {}
         for row in references_of(ids, memo):
@@ -117,7 +117,7 @@ class RelatedField(BatchField):
                 }
         if not self.link and not self.kind:
             return found
-        for link in links_of(ids, memo):
+        for link in links_of(ids, user, memo):
             if self.link in ("", link["type"]) and self.kind in ("", link["target__kind"]):
                 found[link["source_id"]] = {
                     "number": link["target__number"],
@@ -137,13 +137,14 @@ def references_of(ids: Sequence[Any], memo: dict[str, Any]) -> list[Any]:
     return rows_found
 
 
-def links_of(ids: Sequence[Any], memo: dict[str, Any]) -> list[Any]:
-    """The links that start at a page's tickets, the newest first, read once for all members."""
+def links_of(ids: Sequence[Any], user: Any, memo: dict[str, Any]) -> list[Any]:
+    """The links that start at a page's tickets and lead to what the reader may see, the newest
+    first, read once for all members of the page (which has one reader)."""
     if "links" not in memo:
         columns = ("source_id", "type", "target__kind", "target__number", "target__uuid")
-        memo["links"] = list(
-            Link.objects.filter(source_id__in=ids).order_by("-id").values(*columns)
-        )
+        seen = Ticket.objects.visible_to(user)
+        links = Link.objects.filter(source_id__in=ids, target__in=seen)
+        memo["links"] = list(links.order_by("-id").values(*columns))
     rows: list[Any] = memo["links"]
     return rows
 

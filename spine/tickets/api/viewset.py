@@ -224,7 +224,7 @@ class TicketViewSet(Creates, Updates):
         self.only_parameters(request)
         ticket = self.find(request, key)
         full = self.reads_notes(request, ticket)
-        events = [*_imported(ticket), *_recorded(ticket, self.kind, full)]
+        events = [*_imported(ticket, full), *_recorded(ticket, self.kind, full)]
         events.sort(key=lambda event: event["at"])
         return Response({"results": events[:EVENTS_MAX]})
 
@@ -259,19 +259,25 @@ def _upload(request: Request) -> tuple[UploadedFile[bytes], str]:
     return files[0], str(visibility)
 
 
-def _imported(ticket: Ticket) -> list[dict[str, Any]]:
+def _imported(ticket: Ticket, full: bool) -> list[dict[str, Any]]:
+    """What another system recorded; those who read no work notes are told of states alone."""
     rows = HistoryEvent.objects.filter(ticket_id=ticket.pk).order_by("position")[:EVENTS_MAX]
     return [
         {
             "at": row.at,
             "actor": row.actor_label,
             "verb": row.verb,
-            "changes": row.changes,
+            "changes": row.changes if full else _states(row.changes),
             "state": row.state_label,
             "imported": True,
         }
         for row in rows
+        if full or "state" in row.changes
     ]
+
+
+def _states(changes: dict[str, Any]) -> dict[str, Any]:
+    return {name: pair for name, pair in changes.items() if name == "state"}
 
 
 def _recorded(ticket: Ticket, kind: str, full: bool) -> list[dict[str, Any]]:
