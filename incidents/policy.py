@@ -16,7 +16,7 @@ from spine.tickets.scope import works_in
 
 
 def _staff(user: User, right: Right, ticket: Ticket) -> bool:
-    if ticket.pk is None:
+    if ticket._state.adding:
         # About to be opened: anybody who answers the phone may send it to a restricted queue.
         return reach_of(user).has(right, ticket.organization_id)
     return works_in(user, right, ticket)

@@ -71,7 +71,7 @@ def _noteless(kind: Kind) -> Callable[[User], list[int]]:
         closed = reach_of(user).closed_team_ids
         if not closed:
             return []
-        own = kind.model_class()._default_manager.own(user)  # type: ignore[attr-defined]
+        own = kind.model_class()._default_manager.own(user)
         return list(own.filter(assignment_group__in=sorted(closed)).values_list("pk", flat=True))
 
     return read
